@@ -1,0 +1,76 @@
+// Package audit keeps what was done and by whom, in the transaction of what it tells. Rows are appended, never changed; they hold no secret.
+package audit
+
+import (
+	"encoding/json"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/countersign/countersign/internal/actor"
+	"github.com/countersign/countersign/internal/database"
+	"github.com/countersign/countersign/internal/ident"
+)
+
+// Event is one thing that happened.
+type Event struct {
+	ID          string
+	WorkspaceID string
+	At          time.Time
+	Event       string // such as "token.viewed"
+	ActorKind   string
+	ActorID     string
+	ActorName   string
+	Subject     string // id of what it happened to
+	IP          string
+	UserAgent   string
+	Detail      map[string]any `gorm:"serializer:json"`
+}
+
+// TableName is gorm's.
+func (Event) TableName() string { return "audit_events" }
+
+// Detail is what an event needs beside who, what and when; it is stored as JSON and shown to admins, so never a secret.
+type Detail map[string]any
+
+// Record writes one event in tx.
+func Record(tx database.Tx, by actor.Actor, event, subject string, detail Detail) error {
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	return RecordAt(tx, by, event, subject, detail, now)
+}
+
+// RecordAt is Record for a caller that has read the transaction's clock already.
+func RecordAt(tx database.Tx, by actor.Actor, event, subject string, detail Detail, now time.Time) error {
+	if detail == nil {
+		detail = Detail{}
+	}
+	if by.Kind == actor.Device {
+		detail["device"] = by.Device
+	}
+	body, err := json.Marshal(detail)
+	if err != nil {
+		return err
+	}
+	return tx.Exec(`INSERT INTO audit_events (id, workspace_id, at, event, actor_kind, actor_id, actor_name, subject, ip, user_agent, detail)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, ident.New("evt"), by.Workspace, now, event, string(by.Kind), id(by), by.Name, subject,
+		by.IP, by.UserAgent, string(body)).Error
+}
+
+// Newest are a workspace's last events, newest first.
+func Newest(db *gorm.DB, workspace string, limit int) ([]Event, error) {
+	var out []Event
+	err := db.Where("workspace_id = ?", workspace).Order("at DESC, id DESC").Limit(limit).Find(&out).Error
+	return out, err
+}
+
+func id(by actor.Actor) string {
+	switch by.Kind {
+	case actor.Provider:
+		return by.Token
+	default:
+		return by.Person
+	}
+}
