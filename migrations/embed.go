@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -83,8 +85,8 @@ func (m memFS) ReadDir(name string) ([]fs.DirEntry, error) {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrNotExist}
 	}
 	var out []fs.DirEntry
-	for n, b := range m {
-		out = append(out, fs.FileInfoToDirEntry(info{n, int64(len(b))}))
+	for _, n := range slices.Sorted(maps.Keys(m)) { // in order of name, as fs.ReadDirFS promises; goose takes the last for the newest
+		out = append(out, fs.FileInfoToDirEntry(info{n, int64(len(m[n]))}))
 	}
 	return out, nil
 }

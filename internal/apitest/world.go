@@ -1,0 +1,134 @@
+// Package apitest is a whole service without doors for tests: all domains wired as the program wires them, on a real database whose clock the
+// test moves, with people, sessions and phones to play with.
+package apitest
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/countersign/countersign/internal/actor"
+	"github.com/countersign/countersign/internal/assembly"
+	"github.com/countersign/countersign/internal/database"
+	"github.com/countersign/countersign/internal/dbtest"
+	"github.com/countersign/countersign/internal/directory"
+	"github.com/countersign/countersign/internal/ident"
+	"github.com/countersign/countersign/internal/push"
+	"github.com/countersign/countersign/internal/vault"
+	"github.com/countersign/countersign/internal/workspace"
+)
+
+// World is one service.
+type World struct {
+	*assembly.Domains
+	T      testing.TB
+	Offset *Clock
+	Ctx    context.Context
+}
+
+// Clock is how far the database's clock is moved.
+type Clock struct{ by atomic.Int64 }
+
+// Advance moves the clock on.
+func (c *Clock) Advance(d time.Duration) { c.by.Add(int64(d)) }
+
+func (c *Clock) offset() time.Duration { return time.Duration(c.by.Load()) }
+
+// Each runs do in a fresh world on both databases.
+func Each(t *testing.T, do func(t *testing.T, w *World)) {
+	t.Helper()
+	for _, d := range dbtest.Dialects {
+		t.Run(d, func(t *testing.T) { do(t, New(t, d, nil)) })
+	}
+}
+
+// New is a world on one database; nil sends pushes nowhere.
+func New(t testing.TB, dialect string, sender push.Sender) *World {
+	t.Helper()
+	return On(t, dbtest.URL(t, dialect), sender)
+}
+
+// On is a world on the database at url, beside others that may use it too: another replica.
+func On(t testing.TB, url string, sender push.Sender) *World {
+	t.Helper()
+	c := &Clock{}
+	db := dbtest.Open(t, url, database.WithClockOffset(c.offset))
+	if sender == nil {
+		sender = push.Mux{}
+	}
+	w := &World{T: t, Offset: c, Ctx: t.Context()}
+	var err error
+	w.Domains, err = assembly.New(assembly.Deps{DB: db, Vault: Vault(t), Log: slog.New(slog.DiscardHandler), PublicURL: "http://localhost:8080",
+		CompanionURL: "http://localhost:8081", Push: sender, Now: func() time.Time { return time.Now().Add(c.offset()) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// Vault is a keyset of the test's own.
+func Vault(t testing.TB) *vault.Vault {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "keyset.json")
+	if err := vault.Create(file); err != nil {
+		t.Fatal(err)
+	}
+	v, err := vault.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// InTx runs do in a transaction that has to succeed.
+func (w *World) InTx(do func(tx database.Tx) error) {
+	w.T.Helper()
+	if err := w.DB.InTx(w.Ctx, do); err != nil {
+		w.T.Fatal(err)
+	}
+}
+
+// Workspace makes a workspace with an Owner, who is signed in.
+func (w *World) Workspace(slug string) actor.Actor {
+	w.T.Helper()
+	var ws workspace.Workspace
+	var owner directory.Person
+	w.InTx(func(tx database.Tx) (err error) {
+		by := actor.Actor{Kind: actor.Operator, Name: "test"}
+		if ws, err = w.Workspaces.Create(tx, by, slug, "Workspace "+slug); err != nil {
+			return err
+		}
+		by.Workspace = ws.ID
+		if owner, err = directory.AddOwner(tx, by, ws.ID, "Ana Kovač", "ana@"+slug+".test"); err != nil {
+			return err
+		}
+		_, _, _, err = w.Workspaces.Regenerate(tx, by, ws.ID, "", 0)
+		return err
+	})
+	return w.Session(owner)
+}
+
+// Colleague makes one more person in by's workspace, signed in.
+func (w *World) Colleague(by actor.Actor, name string, role directory.Role) actor.Actor {
+	w.T.Helper()
+	var p directory.Person
+	w.InTx(func(tx database.Tx) (err error) {
+		p, err = directory.Add(tx, by, name, name+"@"+by.Workspace+".test", role)
+		return err
+	})
+	return w.Session(p)
+}
+
+// Session is a person signed in from a browser of their own.
+func (w *World) Session(p directory.Person) actor.Actor {
+	now, err := w.DB.Now(w.Ctx)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return actor.Actor{Kind: actor.Person, Workspace: p.Workspace, Person: p.ID, Name: p.Name, Role: string(p.Role), Session: ident.Hash(ident.Secret(16)),
+		Browser: ident.Hash(ident.Secret(16)), SignedIn: now, Verified: now, IP: "192.0.2.7",
+		UserAgent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"}
+}

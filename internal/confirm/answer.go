@@ -1,0 +1,351 @@
+package confirm
+
+import (
+	"bytes"
+	"context"
+	"crypto/subtle"
+	"errors"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/countersign/countersign/internal/actor"
+	"github.com/countersign/countersign/internal/audit"
+	"github.com/countersign/countersign/internal/database"
+	"github.com/countersign/countersign/internal/device"
+	"github.com/countersign/countersign/internal/failpoint"
+	"github.com/countersign/countersign/internal/fault"
+	"github.com/countersign/countersign/internal/httpkit"
+	"github.com/countersign/countersign/internal/signing"
+)
+
+// Answer is what a phone sends back.
+type Answer struct {
+	Response []byte // the exact JSON bytes that were signed
+	Sig      []byte // over LP(response, challenge bytes, response bytes)
+}
+
+// Answer records what the person tapped. Only the first answer in time counts; the same phone repeating the same decision gets the same
+// answer. req is the phone's signed call: it is recorded in the same transaction, so a replay is refused. Nothing is written before the
+// signature over the answer has been checked.
+func (s *Service) Answer(ctx context.Context, req device.Signed, id string, a Answer) (State, error) {
+	state, recorded, err := s.answer(ctx, req, id, a)
+	if err == nil || recorded {
+		return state, err
+	}
+	if fault.From(err).Kind == fault.Unavailable || errors.Is(err, device.ErrReplayed) {
+		return state, err
+	}
+	// The transaction that would have recorded the call was rolled back or never begun.
+	return state, errors.Join(err, s.Devices.RecordNow(ctx, req))
+}
+
+func (s *Service) answer(ctx context.Context, req device.Signed, id string, a Answer) (state State, recorded bool, err error) {
+	by, d := req.Actor, req.Device
+	ch, err := s.challengeOf(s.DB.Read(ctx), by, id)
+	if err != nil {
+		return "", false, err
+	}
+	resp, err := s.verify(d, id, ch, a)
+	if err != nil {
+		return "", false, err
+	}
+	var refused error // a wrong code is counted, so its transaction commits
+	err = s.DB.InTx(ctx, func(tx database.Tx) error {
+		if err := s.Devices.Record(tx, req); err != nil {
+			return err
+		}
+		if resp.DEC == "deny" || ch.Mode == Code { // these may write the person's row, which everybody locks first
+			if _, err := lockPerson(tx, by.Person); err != nil {
+				return err
+			}
+		}
+		r, err := lock(tx, by.Workspace, id)
+		if err != nil {
+			return err
+		}
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		state, refused, err = s.judge(tx, by, d, r.at(now), resp, a, now)
+		return err
+	})
+	if err != nil {
+		return "", false, err
+	}
+	failpoint.Reach("decided")
+	return state, true, refused
+}
+
+// asked is a challenge with what of its confirmation never changes.
+type asked struct {
+	Challenge string
+	ServerSig []byte
+	Kid       string
+	Mode      string
+}
+
+// challengeOf is the challenge that a phone was given for a confirmation.
+func (s *Service) challengeOf(db *gorm.DB, by actor.Actor, id string) (asked, error) {
+	var ch asked
+	res := db.Raw(`SELECT ch.challenge, ch.server_sig, ch.kid, c.mode FROM challenges ch JOIN confirmations c ON c.id = ch.confirmation_id
+		WHERE ch.confirmation_id = ? AND ch.device_id = ? AND c.workspace_id = ?`, id, by.Device, by.Workspace).Scan(&ch)
+	if res.Error == nil && res.RowsAffected == 0 {
+		return ch, fault.ErrNotFound
+	}
+	return ch, res.Error
+}
+
+// verify checks the signature over the stored challenge and reads the response strictly. Approving needs the key whose use needs the
+// phone's unlock; denying takes either.
+func (s *Service) verify(d device.Device, id string, ch asked, a Answer) (response, error) {
+	challenge, err := signing.Unb64(ch.Challenge)
+	if err != nil {
+		return response{}, err
+	}
+	message := signing.Response(challenge, a.Response)
+	byUV := signing.Verify(d.UVKey, message, a.Sig)
+	if !byUV && !signing.Verify(d.PollKey, message, a.Sig) {
+		s.Devices.CountBad(d.ID)
+		return response{}, device.ErrUnauthorized
+	}
+	var resp response
+	if err := httpkit.Strict(a.Response, &resp); err != nil {
+		return resp, err
+	}
+	if resp.CID != id || resp.DEV != d.ID || resp.CHS != signing.B64(hash(challenge)) {
+		return resp, device.ErrUnauthorized
+	}
+	if resp.DEC == "approve" && !byUV {
+		s.Devices.CountBad(d.ID)
+		return resp, device.ErrUnauthorized
+	}
+	return resp, resp.check()
+}
+
+func (r response) check() error {
+	switch {
+	case r.V != 1, r.DEC != "approve" && r.DEC != "deny", r.UV != "biometric" && r.UV != "device_pin" && r.UV != "none":
+		return httpkit.ErrMalformed
+	case r.Reason != "" && (r.DEC != "deny" || r.Reason != "not_me" && r.Reason != "mistake"):
+		return httpkit.ErrMalformed
+	}
+	return nil
+}
+
+// judge decides a locked row at now. refused is an answer that has been written down but is not what the phone hoped for.
+func (s *Service) judge(tx database.Tx, by actor.Actor, d device.Device, r row, resp response, a Answer, now time.Time) (state State, refused, err error) {
+	if r.DecidedBy != nil && *r.DecidedBy == d.ID {
+		return s.again(tx, r, resp, a)
+	}
+	switch {
+	case r.State == Expired && r.Reason == "":
+		return "", nil, ErrExpired
+	case r.State != Pending:
+		return "", nil, ErrAlreadyAnswered.With("state", r.State)
+	case resp.DEC == "deny":
+		return Denied, nil, s.deny(tx, by, d, r, resp, a, now)
+	}
+	if r.Mode == Code {
+		if locked, err := s.lockedFor(tx, r, now); err != nil || locked != nil {
+			return "", nil, errors.Join(err, locked)
+		}
+		right, err := s.code(r)
+		if err != nil {
+			return "", nil, err
+		}
+		if subtle.ConstantTimeCompare([]byte(right), []byte(resp.Code)) != 1 {
+			refused, err = s.wrongCode(tx, by, d, r, a, now)
+			return "", refused, err
+		}
+	}
+	return Approved, nil, s.approve(tx, by, d, r, a, now)
+}
+
+// again is the same phone answering once more: the same decision has the same result, counted once; a denial may gain its reason.
+func (s *Service) again(tx database.Tx, r row, resp response, a Answer) (State, error, error) {
+	said := Approved
+	if resp.DEC == "deny" {
+		said = Denied
+	}
+	first := Approved
+	if r.State == Denied {
+		first = Denied
+	}
+	if r.State == Denied && r.Reason == reasonTooMany {
+		if bytes.Equal(r.LastWrong, hash(a.Response)) {
+			return "", ErrWrongCode.With("tries_left", 0), nil
+		}
+		return "", nil, ErrAlreadyAnswered.With("state", r.State)
+	}
+	if said != first {
+		return "", nil, ErrAlreadyAnswered.With("state", r.State)
+	}
+	if r.State == Denied && r.Reason == "" && resp.Reason != "" {
+		err := tx.Model(&row{}).Where("id = ? AND state = ?", r.ID, Denied).Updates(map[string]any{"reason": denyReason(resp.Reason)}).Error
+		return said, nil, err
+	}
+	return said, nil, nil
+}
+
+func denyReason(said string) string {
+	switch said {
+	case "not_me":
+		return reasonReported
+	case "mistake":
+		return reasonMistake
+	}
+	return ""
+}
+
+func (s *Service) approve(tx database.Tx, by actor.Actor, d device.Device, r row, a Answer, now time.Time) error {
+	if err := s.decide(tx, d, r, Approved, "", a, now); err != nil {
+		return err
+	}
+	if r.Action == ActivateDevice {
+		if err := s.Devices.Activate(tx, by, d.ID, now); err != nil {
+			return err
+		}
+		if err := s.firstBrowser(tx, d, now); err != nil {
+			return err
+		}
+		r.State, r.Version = Approved, r.Version+1
+		if err := set(tx, r, Consumed, map[string]any{"consumed_at": now}); err != nil {
+			return err
+		}
+	}
+	return s.told(tx, by, r, "confirmation.approved", nil, now)
+}
+
+func (s *Service) deny(tx database.Tx, by actor.Actor, d device.Device, r row, resp response, a Answer, now time.Time) error {
+	if err := s.decide(tx, d, r, Denied, denyReason(resp.Reason), a, now); err != nil {
+		return err
+	}
+	if r.Action == ActivateDevice {
+		if err := s.Devices.Refuse(tx, by, d.ID); err != nil {
+			return err
+		}
+	}
+	if err := s.remember(tx, r.PersonID, map[string]any{"denied_at": now}); err != nil {
+		return err
+	}
+	return s.told(tx, by, r, "confirmation.denied", audit.Detail{"reason": resp.Reason}, now)
+}
+
+// decide writes an answer to a row that is still pending at now.
+func (s *Service) decide(tx database.Tx, d device.Device, r row, to State, reason string, a Answer, now time.Time) error {
+	return set(tx, r, to, map[string]any{"reason": reason, "decided_at": now, "decided_by": d.ID, "decided_name": d.Name,
+		"decided_response": a.Response, "decided_sig": a.Sig})
+}
+
+// told writes the audit, takes the question back from the other phones and wakes the dialog.
+func (s *Service) told(tx database.Tx, by actor.Actor, r row, event string, detail audit.Detail, now time.Time) error {
+	if detail == nil {
+		detail = audit.Detail{}
+	}
+	detail["action"] = r.Action
+	if err := audit.RecordAt(tx, by, event, r.ID, detail, now); err != nil {
+		return err
+	}
+	if err := s.addWithdraw(tx, r, now); err != nil {
+		return err
+	}
+	return s.announce(tx, r.ID, r.Version+1)
+}
+
+// wrongCode counts: three for a question, ten for a person across questions (SP 800-63B-4 §3.1.3.2), then a lock that grows.
+func (s *Service) wrongCode(tx database.Tx, by actor.Actor, d device.Device, r row, a Answer, now time.Time) (refused, err error) {
+	mark := hash(a.Response)
+	if bytes.Equal(mark, r.LastWrong) {
+		return ErrWrongCode.With("tries_left", maxWrongCodes-r.WrongCodes), nil
+	}
+	left := maxWrongCodes - r.WrongCodes - 1
+	more := map[string]any{"wrong_codes": r.WrongCodes + 1, "last_wrong": mark}
+	if left > 0 {
+		err = tx.Model(&row{}).Where("id = ? AND state = ?", r.ID, Pending).Updates(more).Error
+	} else {
+		more["reason"], more["decided_at"], more["decided_by"], more["decided_name"] = reasonTooMany, now, d.ID, d.Name
+		if err = set(tx, r, Denied, more); err == nil {
+			err = s.told(tx, by, r, "confirmation.denied", audit.Detail{"reason": reasonTooMany}, now)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.countWrong(tx, by, r.PersonID, now); err != nil {
+		return nil, err
+	}
+	return ErrWrongCode.With("tries_left", left), nil
+}
+
+// countWrong counts towards the person's lock. A new question never resets it; only a success does.
+func (s *Service) countWrong(tx database.Tx, by actor.Actor, person string, now time.Time) error {
+	p, err := lockPerson(tx, person)
+	if err != nil {
+		return err
+	}
+	values := map[string]any{"wrong_codes": p.WrongCodes + 1}
+	if p.WrongCodes+1 >= lockAtWrong {
+		until := now.Add(lockFor(p.Locks))
+		values["locked_until"], values["locks"], values["wrong_codes"] = until, p.Locks+1, 0
+		if err := audit.RecordAt(tx, by, "confirmation.locked", person, audit.Detail{"until": until}, now); err != nil {
+			return err
+		}
+	}
+	return s.remember(tx, person, values)
+}
+
+// lockFor grows: 15 minutes, an hour, then until an Owner or the operator unlocks.
+func lockFor(before int) time.Duration {
+	switch before {
+	case 0:
+		return 15 * time.Minute
+	case 1:
+		return time.Hour
+	}
+	return 100 * 365 * 24 * time.Hour
+}
+
+func (s *Service) lockedFor(tx database.Tx, r row, now time.Time) (*fault.Error, error) {
+	var p personRow
+	err := tx.Where("person_id = ?", r.PersonID).Take(&p).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, nil //nolint:nilnil // nothing is known against this person
+	}
+	if err != nil || p.LockedUntil == nil || !now.Before(*p.LockedUntil) {
+		return nil, err
+	}
+	return ErrLocked.After(p.LockedUntil.Sub(now)), nil
+}
+
+func (s *Service) remember(tx database.Tx, person string, values map[string]any) error {
+	if err := tx.Exec("INSERT INTO confirmation_people (person_id) VALUES (?) ON CONFLICT DO NOTHING", person).Error; err != nil {
+		return err
+	}
+	return tx.Model(&personRow{}).Where("person_id = ?", person).Updates(values).Error
+}
+
+// firstBrowser: the browser and network from which a phone was paired are known ones from then on.
+func (s *Service) firstBrowser(tx database.Tx, d device.Device, now time.Time) error {
+	browser, network, err := device.PairedFrom(tx, d.ID)
+	if err != nil {
+		return err
+	}
+	if err := s.know(tx, d.Person, browser, now); err != nil {
+		return err
+	}
+	var p personRow
+	err = tx.Where("person_id = ?", d.Person).Take(&p).Error
+	if err == nil && p.LastNetwork != "" || err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
+		return err
+	}
+	return s.remember(tx, d.Person, map[string]any{"last_network": network})
+}
+
+func (s *Service) know(tx database.Tx, person string, browser []byte, now time.Time) error {
+	if len(browser) == 0 {
+		return nil
+	}
+	return tx.Exec("INSERT INTO known_browsers (person_id, browser_hash, since) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", person, browser, now).Error
+}

@@ -1,0 +1,322 @@
+package confirm
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/countersign/countersign/internal/actor"
+	"github.com/countersign/countersign/internal/audit"
+	"github.com/countersign/countersign/internal/database"
+	"github.com/countersign/countersign/internal/device"
+	"github.com/countersign/countersign/internal/directory"
+	"github.com/countersign/countersign/internal/failpoint"
+	"github.com/countersign/countersign/internal/ident"
+	"github.com/countersign/countersign/internal/limit"
+	"github.com/countersign/countersign/internal/serverkeys"
+	"github.com/countersign/countersign/internal/workspace"
+)
+
+// Ask is a question of a signed-in person to themselves.
+type Ask struct {
+	Action   string
+	Resource string
+	Params   []byte // the exact bytes of the JSON value in the request; nil when there is none
+}
+
+// Ask makes a confirmation, or gives back the live one of the same session, action, resource and parameters (created false). Another live one
+// of the same session is superseded. The row is written first and pushed second: a push service that is down changes nothing here.
+func (s *Service) Ask(ctx context.Context, by actor.Actor, a Ask) (v View, created bool, err error) {
+	act, known := actions[a.Action]
+	if !known {
+		return View{}, false, ErrUnknownAction
+	}
+	if err := act.allows(by.Role); err != nil {
+		return View{}, false, err
+	}
+	key, err := s.Keys.Current(ctx, serverkeys.Challenge)
+	if err != nil {
+		return View{}, false, err
+	}
+	err = s.DB.InTx(ctx, func(tx database.Tx) error {
+		p, err := lockPerson(tx, by.Person)
+		if err != nil {
+			return err
+		}
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		if a.Resource, err = act.resource(s, tx, by, a.Resource, now); err != nil {
+			return err
+		}
+		if err := s.expireOf(tx, by, now); err != nil {
+			return err
+		}
+		live, err := s.liveOf(tx, by)
+		if err != nil {
+			return err
+		}
+		if same := find(live, by, a); same != nil {
+			v, err = s.withCode(tx, *same, now)
+			return err
+		}
+		created = true
+		v, err = s.ask(tx, by, a, act, p, live, key, now)
+		return err
+	})
+	if err == nil && created {
+		failpoint.Reach("created")
+	}
+	return v, created, err
+}
+
+func (s *Service) ask(tx database.Tx, by actor.Actor, a Ask, act action, p personRow, live []row, key serverkeys.Key, now time.Time) (View, error) {
+	phones, err := device.ActiveOf(tx.DB, by.Workspace, by.Person)
+	if err != nil {
+		return View{}, err
+	}
+	if len(phones) == 0 {
+		return View{}, ErrNoDevice
+	}
+	if err := s.allowed(tx, by, p, live, now); err != nil {
+		return View{}, err
+	}
+	for _, r := range live {
+		if r.State == Pending && bytes.Equal(r.SessionHash, by.Session) {
+			if err := s.cancel(tx, by, r, reasonSuperseded, now); err != nil {
+				return View{}, err
+			}
+		}
+	}
+	ws, err := workspace.Find(tx.DB, by.Workspace)
+	if err != nil {
+		return View{}, err
+	}
+	news, err := s.doubts(tx, by, p, now)
+	if err != nil {
+		return View{}, err
+	}
+	q := question{ask: a, says: act.says, mode: mode(ws.Policy, act.lowest, news), news: news.shown, life: ws.ConfirmationTTL, budget: max(0, maxPushes-p.Pushes), limited: true}
+	r, err := s.write(tx, by, ws, q, phones, key, now)
+	if err != nil {
+		return View{}, err
+	}
+	return s.withCode(tx, r, now)
+}
+
+// question is what write needs to know beyond who asks.
+type question struct {
+	ask     Ask
+	says    string
+	mode    string
+	news    []string
+	life    time.Duration
+	budget  int  // pushes that may be sent
+	limited bool // counts towards limits and the push budget
+}
+
+// write makes the row, one signed challenge for each phone, and the pushes.
+func (s *Service) write(tx database.Tx, by actor.Actor, ws workspace.Workspace, q question, phones []device.Device, key serverkeys.Key, now time.Time) (row, error) {
+	shown := s.context(by, ws, q)
+	text, err := json.Marshal(shown)
+	if err != nil {
+		return row{}, err
+	}
+	r := row{ID: ident.New("cnf"), WorkspaceID: by.Workspace, PersonID: by.Person, SessionHash: by.Session, BrowserHash: by.Browser,
+		Network: limit.Network(by.IP), Action: q.ask.Action, Resource: q.ask.Resource, Params: q.ask.Params, Mode: q.mode, Context: string(text),
+		State: Pending, Version: 1, CreatedAt: now, ExpiresAt: now.Add(q.life)}
+	if q.mode == Code {
+		if r.CodeSealed, err = s.Vault.Seal([]byte(ident.Digits(6)), codePlace(r.ID)); err != nil {
+			return row{}, err
+		}
+	}
+	pushed := 0
+	challenges := make([]challengeRow, len(phones))
+	for i, d := range phones {
+		if challenges[i], err = s.challenge(r, d, shown, key, now); err != nil {
+			return row{}, err
+		}
+		if d.Push == nil {
+			continue
+		}
+		if pushed >= q.budget {
+			challenges[i].Detail = "push_budget"
+			continue
+		}
+		pushed++
+		if err := s.addPush(tx, r, d.ID, now); err != nil {
+			return row{}, err
+		}
+	}
+	if pushed > 0 {
+		r.PushedAt = &now
+	}
+	if err := tx.Create(&r).Error; err != nil {
+		return row{}, err
+	}
+	if err := tx.Create(&challenges).Error; err != nil {
+		return row{}, err
+	}
+	if q.limited && pushed > 0 {
+		if err := tx.Model(&personRow{}).Where("person_id = ?", by.Person).Updates(map[string]any{"pushes": gorm.Expr("pushes + ?", pushed)}).Error; err != nil {
+			return row{}, err
+		}
+	}
+	return r, audit.RecordAt(tx, by, "confirmation.asked", r.ID, audit.Detail{"action": r.Action, "resource": r.Resource, "mode": r.Mode, "phones": len(phones)}, now)
+}
+
+// AskActivation asks a matched phone for its first signed answer, outside limits and push budget (wire.md §3.5). It runs in the
+// transaction in which the digits were compared.
+func (s *Service) AskActivation(tx database.Tx, by actor.Actor, d device.Device) error {
+	key, err := s.Keys.Current(tx.Statement.Context, serverkeys.Challenge)
+	if err != nil {
+		return err
+	}
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	ws, err := workspace.Find(tx.DB, by.Workspace)
+	if err != nil {
+		return err
+	}
+	q := question{ask: Ask{Action: ActivateDevice, Resource: devicePrefix + d.ID}, says: "Activate this phone", mode: Tap, life: ws.ConfirmationTTL, budget: 1}
+	_, err = s.write(tx, by, ws, q, []device.Device{d}, key, now)
+	return err
+}
+
+func (s *Service) withCode(tx database.Tx, r row, now time.Time) (View, error) {
+	v, err := s.view(tx.DB, r, now)
+	if err == nil && r.Mode == Code && v.State == Pending {
+		v.Code, err = s.code(r)
+	}
+	return v, err
+}
+
+// liveOf are the person's pending and approved confirmations, at most a handful.
+func (s *Service) liveOf(tx database.Tx, by actor.Actor) ([]row, error) {
+	var live []row
+	err := tx.Lock().Where("person_id = ? AND workspace_id = ? AND action <> ? AND state IN ?", by.Person, by.Workspace, ActivateDevice,
+		[]State{Pending, Approved}).Order("id").Find(&live).Error
+	return live, err
+}
+
+func find(live []row, by actor.Actor, a Ask) *row {
+	for i, r := range live {
+		if r.State == Pending && bytes.Equal(r.SessionHash, by.Session) && r.Action == a.Action && r.Resource == a.Resource && bytes.Equal(r.Params, a.Params) {
+			return &live[i]
+		}
+	}
+	return nil
+}
+
+// allowed holds the limits for one person (protocol.md §5.5), whoever asks in their name and from where.
+func (s *Service) allowed(tx database.Tx, by actor.Actor, p personRow, live []row, now time.Time) error {
+	if p.LockedUntil != nil && now.Before(*p.LockedUntil) {
+		return ErrLocked.After(p.LockedUntil.Sub(now))
+	}
+	others := 0
+	first := now
+	for _, r := range live {
+		if r.State == Pending && !bytes.Equal(r.SessionHash, by.Session) {
+			others++
+			if r.ExpiresAt.Before(first) || first.Equal(now) {
+				first = r.ExpiresAt
+			}
+		}
+	}
+	if others >= maxLive {
+		return ErrLimited.Saying("Three requests are open already in other windows. Answer or cancel one first.").After(first.Sub(now))
+	}
+	var recent []time.Time
+	err := tx.Model(&row{}).Where("person_id = ? AND action <> ? AND created_at > ?", by.Person, ActivateDevice, now.Add(-time.Hour)).
+		Order("created_at DESC").Limit(maxPerHour).Pluck("created_at", &recent).Error
+	if err != nil {
+		return err
+	}
+	if n := len(recent); n >= maxPer10m && recent[maxPer10m-1].After(now.Add(-10*time.Minute)) {
+		return ErrLimited.Saying("Too many requests: 5 in ten minutes.").After(recent[maxPer10m-1].Add(10 * time.Minute).Sub(now))
+	} else if n >= maxPerHour {
+		return ErrLimited.Saying("Too many requests: 10 in an hour.").After(recent[maxPerHour-1].Add(time.Hour).Sub(now))
+	}
+	return nil
+}
+
+// doubt is what speaks against a single tap (wire.md §5).
+type doubt struct {
+	any   bool
+	shown []string // a subset of browser, network, for the phone
+}
+
+// doubts looks at the person's history from where they ask now.
+func (s *Service) doubts(tx database.Tx, by actor.Actor, p personRow, now time.Time) (doubt, error) {
+	var d doubt
+	known, network, err := s.history(tx, by, p)
+	if err != nil {
+		return d, err
+	}
+	if !known {
+		d.any, d.shown = true, append(d.shown, "browser")
+	}
+	if network != limit.Network(by.IP) {
+		d.any, d.shown = true, append(d.shown, "network")
+	}
+	if p.DeniedAt != nil && now.Sub(*p.DeniedAt) < doubtAfterDeny {
+		d.any = true
+	}
+	var other int64
+	err = tx.Model(&row{}).Where("person_id = ? AND created_at > ? AND action <> ? AND state NOT IN ?", by.Person, now.Add(-doubtAfterAsk), ActivateDevice,
+		[]State{Pending, Approved, Consumed}).Count(&other).Error
+	d.any = d.any || other > 0
+	return d, err
+}
+
+// history says whether the asking browser is known and from which network the person was last.
+func (s *Service) history(tx database.Tx, by actor.Actor, p personRow) (known bool, network string, err error) {
+	if len(by.Browser) > 0 {
+		var n int64
+		if err := tx.Table("known_browsers").Where("person_id = ? AND browser_hash = ?", by.Person, by.Browser).Count(&n).Error; err != nil {
+			return false, "", err
+		}
+		known = n > 0
+	}
+	return known, p.LastNetwork, nil
+}
+
+// mode applies the workspace's policy; it is fixed in the row and never lowered.
+func mode(policy workspace.Policy, lowest string, d doubt) string {
+	switch {
+	case lowest == Code, policy == workspace.AlwaysCode:
+		return Code
+	case policy == workspace.TapOnly, !d.any:
+		return Tap
+	}
+	return Code
+}
+
+// expireOf writes what time has ended already, so that "one live" does not stand in the way of a new question.
+func (s *Service) expireOf(tx database.Tx, by actor.Actor, now time.Time) error {
+	err := tx.Model(&row{}).Where("person_id = ? AND state = ? AND expires_at <= ?", by.Person, Pending, now).
+		Updates(map[string]any{"state": Expired, "version": gorm.Expr("version + 1"), "code_sealed": nil}).Error
+	if err != nil {
+		return err
+	}
+	return tx.Model(&row{}).Where("person_id = ? AND state = ? AND decided_at <= ?", by.Person, Approved, now.Add(-collectFor)).
+		Updates(map[string]any{"state": Expired, "reason": reasonNotCollected, "version": gorm.Expr("version + 1")}).Error
+}
+
+// role is the person's role now, read again wherever something is handed out.
+func role(tx database.Tx, by actor.Actor) (directory.Role, error) {
+	p, err := directory.Find(tx.DB, by.Workspace, by.Person)
+	if err != nil {
+		return "", err
+	}
+	if !p.Active {
+		return "", ErrForbidden
+	}
+	return p.Role, nil
+}

@@ -1,0 +1,361 @@
+// Package confirm asks a person on their phone and keeps the answer. The row is the truth: every decision is lock, test, compare-and-set on
+// it, judged by the database's clock after the lock is held. An approval is no login and no token; it lets one session do one thing once,
+// within a minute, and the stored signature is verified again when it does.
+package confirm
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/countersign/countersign/internal/actor"
+	"github.com/countersign/countersign/internal/database"
+	"github.com/countersign/countersign/internal/device"
+	"github.com/countersign/countersign/internal/fault"
+	"github.com/countersign/countersign/internal/hub"
+	"github.com/countersign/countersign/internal/outbox"
+	"github.com/countersign/countersign/internal/push"
+	"github.com/countersign/countersign/internal/serverkeys"
+	"github.com/countersign/countersign/internal/signing"
+	"github.com/countersign/countersign/internal/vault"
+	"github.com/countersign/countersign/internal/workspace"
+)
+
+// State is where a confirmation stands.
+type State string
+
+// The states. Denied, Expired, Cancelled and Consumed are final.
+const (
+	Pending   State = "pending"
+	Approved  State = "approved"
+	Denied    State = "denied"
+	Expired   State = "expired"
+	Cancelled State = "cancelled"
+	Consumed  State = "consumed"
+)
+
+// Reasons beside a state (wire.md §4).
+const (
+	reasonNotCollected = "not_collected"
+	reasonSuperseded   = "superseded"
+	reasonByRequester  = "cancelled_by_requester"
+	reasonTooMany      = "too_many_attempts"
+	reasonReported     = "reported"
+	reasonMistake      = "mistake"
+	reasonDevice       = "device_removed"
+	// SignedOut and Deactivated are given by those who end a session or a person.
+	SignedOut   = "signed_out"
+	Deactivated = "deactivated"
+)
+
+// The two modes: one tap, or six digits typed on the phone first (design.md §3.8).
+const (
+	Tap  = "tap"
+	Code = "code"
+)
+
+// Numbers of protocol.md §10.
+const (
+	collectFor     = 60 * time.Second
+	maxLive        = 3
+	maxPer10m      = 5
+	maxPerHour     = 10
+	maxPushes      = 10
+	maxResends     = 2
+	resendEvery    = 20 * time.Second
+	maxWrongCodes  = 3
+	lockAtWrong    = 10
+	doubtAfterDeny = 15 * time.Minute
+	doubtAfterAsk  = 10 * time.Minute
+	pushSlack      = 10 * time.Second // a push that would arrive this short before the end is not sent
+)
+
+// What confirm refuses.
+var (
+	ErrForbidden        = fault.New(fault.Forbidden, "forbidden", "Your role may not do this.")
+	ErrNoDevice         = fault.New(fault.Conflict, "no_device", "You have no paired phone. Pair one under My Profile, My trusted devices.")
+	ErrLocked           = fault.New(fault.Locked, "locked", "Confirmations are locked for a while after too many wrong codes.")
+	ErrLimited          = fault.New(fault.Limited, "rate_limited", "Too many requests.")
+	ErrAlreadyAnswered  = fault.New(fault.Conflict, "already_answered", "This request was answered or ended already. Nothing was changed.")
+	ErrExpired          = fault.New(fault.Expired, "confirmation_expired", "This request has expired. Nothing was changed.")
+	ErrWrongCode        = fault.New(fault.Unprocessable, "wrong_code", "That is not the code on the computer.")
+	ErrNotApproved      = fault.New(fault.Conflict, "not_approved", "This confirmation is not approved.")
+	ErrAlreadyCollected = fault.New(fault.Conflict, "already_collected", "The token was handed out already. Confirm again to see it.")
+	ErrCollectExpired   = fault.New(fault.Expired, "collect_expired", "The confirmation has expired: more than 60 seconds passed since it was approved. Confirm again.")
+	ErrRequired         = fault.New(fault.Forbidden, "confirmation_required", "This needs a confirmation on your phone first. Nothing was changed.")
+	ErrNoSignature      = fault.New(fault.Forbidden, "no_valid_signature", "The stored approval carries no valid signature of the phone, so nothing is handed out. Tell the operator.")
+	ErrUnknownAction    = fault.New(fault.Invalid, "malformed", "There is no such action, or it does not fit that resource.")
+)
+
+// Deps is what confirmations need of others.
+type Deps struct {
+	DB         *database.DB
+	Vault      *vault.Vault
+	Keys       *serverkeys.Keys
+	Hub        *hub.Hub
+	Outbox     *outbox.Outbox
+	Devices    *device.Service
+	Workspaces *workspace.Service
+	Push       push.Sender
+	Log        *slog.Logger
+}
+
+// Service is the confirmations of all workspaces. Make it with New.
+type Service struct{ Deps }
+
+// New is the engine; it takes the tasks "push" and "withdraw" of the outbox.
+func New(d Deps) *Service {
+	s := &Service{d}
+	d.Outbox.Handle(taskPush, s.push)
+	d.Outbox.Handle(taskWithdraw, s.withdraw)
+	return s
+}
+
+// Delivery is how far one phone's question has come.
+type Delivery struct {
+	ID, Name string
+	Delivery string // queued, sent, failed, pulled or opened
+	At       time.Time
+	Detail   string // why it failed, in the provider's own word
+}
+
+// View is what the asking session may see of a confirmation.
+type View struct {
+	ID           string
+	Version      int64
+	Action       string
+	Resource     string
+	Mode         string
+	Code         string // mode code, pending, and only where the caller may show it
+	State        State
+	Reason       string
+	CreatedAt    time.Time
+	ExpiresAt    time.Time
+	CollectUntil *time.Time
+	DecidedBy    string // the phone's name
+	DecidedAt    *time.Time
+	Devices      []Delivery
+	ServerTime   time.Time
+}
+
+// Final says whether nothing can change any more.
+func (v View) Final() bool { return v.State != Pending && v.State != Approved }
+
+// row is the table confirmations.
+type row struct {
+	ID              string
+	WorkspaceID     string
+	PersonID        string
+	SessionHash     []byte
+	BrowserHash     []byte
+	Network         string
+	Action          string
+	Resource        string
+	Params          []byte
+	Mode            string
+	CodeSealed      []byte
+	Context         string
+	State           State
+	Reason          string
+	Version         int64
+	WrongCodes      int
+	LastWrong       []byte
+	Resends         int
+	PushedAt        *time.Time
+	CreatedAt       time.Time
+	ExpiresAt       time.Time
+	DecidedAt       *time.Time
+	DecidedBy       *string
+	DecidedName     string
+	DecidedResponse []byte
+	DecidedSig      []byte
+	ConsumedAt      *time.Time
+}
+
+func (row) TableName() string { return "confirmations" }
+
+// challengeRow is the table challenges.
+type challengeRow struct {
+	ConfirmationID string
+	DeviceID       string
+	Challenge      string // b64url of the exact bytes
+	ServerSig      []byte
+	Kid            string
+	Delivery       string
+	DeliveryAt     time.Time
+	Detail         string
+}
+
+func (challengeRow) TableName() string { return "challenges" }
+
+// personRow is the table confirmation_people: what survives a single question.
+type personRow struct {
+	PersonID    string
+	WrongCodes  int
+	Pushes      int
+	Locks       int
+	LockedUntil *time.Time
+	DeniedAt    *time.Time
+	LastNetwork string
+}
+
+func (personRow) TableName() string { return "confirmation_people" }
+
+// lock reads a row and holds it until the transaction ends.
+func lock(tx database.Tx, workspaceID, id string) (row, error) {
+	var r row
+	err := tx.Lock().Where("workspace_id = ? AND id = ?", workspaceID, id).Take(&r).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return row{}, fault.ErrNotFound
+	}
+	return r, err
+}
+
+// lockPerson reads what survives a question and holds it: all of a person's questions are made one after the other.
+func lockPerson(tx database.Tx, person string) (personRow, error) {
+	if err := tx.Exec("INSERT INTO confirmation_people (person_id) VALUES (?) ON CONFLICT DO NOTHING", person).Error; err != nil {
+		return personRow{}, err
+	}
+	var p personRow
+	return p, tx.Lock().Where("person_id = ?", person).Take(&p).Error
+}
+
+// at is a row as it is at an instant: past its time it is expired, whether or not the sweeper has written so.
+func (r row) at(now time.Time) row {
+	switch {
+	case r.State == Pending && !now.Before(r.ExpiresAt):
+		r.State, r.Reason, r.Version, r.CodeSealed = Expired, "", r.Version+1, nil
+	case r.State == Approved && !now.Before(r.DecidedAt.Add(collectFor)):
+		r.State, r.Reason, r.Version = Expired, reasonNotCollected, r.Version+1
+	}
+	return r
+}
+
+// set moves a locked row from its state; the guard in the WHERE holds even where a caller forgot the lock.
+func set(tx database.Tx, r row, to State, more map[string]any) error {
+	values := map[string]any{"state": to, "version": gorm.Expr("version + 1"), "code_sealed": nil}
+	for k, v := range more {
+		values[k] = v
+	}
+	res := tx.Model(&row{}).Where("id = ? AND state = ? AND version = ?", r.ID, r.State, r.Version).Updates(values)
+	if res.Error == nil && res.RowsAffected == 0 {
+		return ErrAlreadyAnswered.With("state", r.State)
+	}
+	return res.Error
+}
+
+// announce tells whoever waits, here at commit and on other replicas through the bus. It is a hint; the row is the truth.
+func (s *Service) announce(tx database.Tx, id string, version int64) error {
+	tx.AfterCommit(func() { s.Hub.Publish(Topic(id), version) })
+	return tx.Notify(busChannel, busPayload(Topic(id), version))
+}
+
+// Topic is the hub's topic of a confirmation.
+func Topic(id string) string { return "confirmation:" + id }
+
+// View is a confirmation as the session that asked may see it, the code included. Everybody else gets ErrNotFound.
+func (s *Service) View(ctx context.Context, by actor.Actor, id string) (View, error) {
+	v, r, err := s.glance(ctx, by, id)
+	if err == nil && v.State == Pending && v.Mode == Code {
+		v.Code, err = s.code(r)
+	}
+	return v, err
+}
+
+// Glance is View without the code, for the websocket.
+func (s *Service) Glance(ctx context.Context, by actor.Actor, id string) (View, error) {
+	v, _, err := s.glance(ctx, by, id)
+	return v, err
+}
+
+func (s *Service) glance(ctx context.Context, by actor.Actor, id string) (View, row, error) {
+	var r row
+	db := s.DB.Read(ctx)
+	err := db.Where("id = ? AND session_hash = ? AND workspace_id = ? AND person_id = ?", id, by.Session, by.Workspace, by.Person).Take(&r).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return View{}, r, fault.ErrNotFound
+	}
+	if err != nil {
+		return View{}, r, err
+	}
+	now, err := s.DB.Now(ctx)
+	if err != nil {
+		return View{}, r, err
+	}
+	v, err := s.view(db, r, now)
+	return v, r, err
+}
+
+// WorkspaceOf says in which workspace a confirmation is, for a door that has to find out whose session to ask about. It proves nothing.
+func (s *Service) WorkspaceOf(ctx context.Context, id string) (string, error) {
+	var r row
+	err := s.DB.Read(ctx).Select("workspace_id").Where("id = ?", id).Take(&r).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return "", fault.ErrNotFound
+	}
+	return r.WorkspaceID, err
+}
+
+// Wait is View that waits, at most wait, until the version is above since.
+func (s *Service) Wait(ctx context.Context, by actor.Actor, id string, since int64, wait time.Duration) (View, error) {
+	l := s.Hub.Subscribe(Topic(id)) // listen first, read second: nothing between the two is missed
+	defer l.Close()
+	end, tick := time.NewTimer(wait), time.NewTicker(safetyPoll)
+	defer end.Stop()
+	defer tick.Stop()
+	for {
+		v, err := s.View(ctx, by, id)
+		if err != nil || wait <= 0 || v.Version > since || v.Final() {
+			return v, err
+		}
+		select {
+		case <-ctx.Done():
+			return v, nil
+		case <-end.C:
+			return v, nil
+		case <-l.Woken():
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Service) view(db *gorm.DB, r row, now time.Time) (View, error) {
+	r = r.at(now)
+	v := View{ID: r.ID, Version: r.Version, Action: r.Action, Resource: r.Resource, Mode: r.Mode, State: r.State, Reason: shownReason(r),
+		CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt, DecidedBy: r.DecidedName, DecidedAt: r.DecidedAt, ServerTime: now}
+	if r.State == Approved {
+		until := r.DecidedAt.Add(collectFor)
+		v.CollectUntil = &until
+	}
+	err := db.Raw(`SELECT c.device_id AS id, d.name, c.delivery, c.delivery_at AS at, c.detail FROM challenges c
+		JOIN devices d ON d.id = c.device_id WHERE c.confirmation_id = ? ORDER BY d.created_at`, r.ID).Scan(&v.Devices).Error
+	return v, err
+}
+
+// shownReason hides from the requester whether a denial was reported: the requester may be the attacker.
+func shownReason(r row) string {
+	if r.State == Denied && r.Reason != reasonTooMany {
+		return "denied"
+	}
+	return r.Reason
+}
+
+// code opens the six digits of a pending confirmation.
+func (s *Service) code(r row) (string, error) {
+	b, err := s.Vault.Open(r.CodeSealed, codePlace(r.ID))
+	return string(b), err
+}
+
+func codePlace(id string) string { return "confirmation_code|" + id }
+
+// sessionMark is what a challenge says of the asking session: it binds without revealing (wire.md §2).
+func sessionMark(hash []byte) string { return signing.B64(hash[:8]) }
+
+func hash(b []byte) []byte {
+	h := sha256.Sum256(b)
+	return h[:]
+}

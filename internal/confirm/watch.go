@@ -1,0 +1,104 @@
+package confirm
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/countersign/countersign/internal/database"
+	"github.com/countersign/countersign/internal/hub/relay"
+)
+
+// safetyPoll is how often rows that somebody here waits for are read without having been announced: a lost hint costs at most this.
+const safetyPoll = 1500 * time.Millisecond
+
+// sweepBatch bounds one step of the sweeper.
+const sweepBatch = 200
+
+var (
+	busChannel = relay.Channel
+	busPayload = relay.Payload
+)
+
+// Watch runs until ctx ends: it ends confirmations whose time is over, so that dialogs hear it, and reads again, in one query, all rows that
+// this process waits for.
+func (s *Service) Watch(ctx context.Context) {
+	tick := time.NewTicker(safetyPoll)
+	defer tick.Stop()
+	seen := map[string]int64{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Error("confirmations: sweep", "err", err)
+		}
+		if err := s.poll(ctx, seen); err != nil && ctx.Err() == nil {
+			s.Log.Error("confirmations: safety poll", "err", err)
+		}
+	}
+}
+
+// poll publishes what changed without having been heard of.
+func (s *Service) poll(ctx context.Context, seen map[string]int64) error {
+	waited := map[string]bool{}
+	var ids []string
+	for _, t := range s.Hub.Topics() {
+		if id, ok := strings.CutPrefix(t, "confirmation:"); ok {
+			ids = append(ids, id)
+			waited[id] = true
+		}
+	}
+	for id := range seen {
+		if !waited[id] {
+			delete(seen, id)
+		}
+	}
+	for len(ids) > 0 {
+		n := min(len(ids), 1000)
+		var rows []row
+		if err := s.DB.Read(ctx).Select("id, version").Where("id IN ?", ids[:n]).Find(&rows).Error; err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if seen[r.ID] != r.Version {
+				seen[r.ID] = r.Version
+				s.Hub.Publish(Topic(r.ID), r.Version)
+			}
+		}
+		ids = ids[n:]
+	}
+	return nil
+}
+
+// sweep writes down what time has ended. The reader sees it without this; the dialog that waits needs to hear it.
+func (s *Service) sweep(ctx context.Context) error {
+	now, err := s.DB.Now(ctx)
+	if err != nil {
+		return err
+	}
+	over := func(db *gorm.DB) *gorm.DB {
+		return db.Where("(state = ? AND expires_at <= ?) OR (state = ? AND decided_at <= ?)", Pending, now, Approved, now.Add(-collectFor))
+	}
+	var due []row
+	if err := over(s.DB.Read(ctx).Select("id")).Limit(1).Find(&due).Error; err != nil || len(due) == 0 {
+		return err
+	}
+	return s.DB.InTx(ctx, func(tx database.Tx) error {
+		var rows []row
+		if err := over(tx.SkipLocked()).Limit(sweepBatch).Find(&rows).Error; err != nil {
+			return err
+		}
+		for _, r := range rows {
+			to := r.at(now)
+			if err := s.end(tx, r, to.State, to.Reason); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,183 @@
+// Package consoleapi is the door of the web console: first run, sign-in, people and teams, the directory's settings, phones and their pairing.
+// It translates between JSON and the domains; waiting dialogs have a door of their own, dialogapi.
+package consoleapi
+
+import (
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/countersign/countersign/internal/actor"
+	"github.com/countersign/countersign/internal/database"
+	"github.com/countersign/countersign/internal/device"
+	"github.com/countersign/countersign/internal/directory"
+	"github.com/countersign/countersign/internal/fault"
+	"github.com/countersign/countersign/internal/httpkit"
+	"github.com/countersign/countersign/internal/signin"
+)
+
+// What the door itself refuses.
+var (
+	ErrCrossOrigin = fault.New(fault.Forbidden, "cross_origin", "This call did not come from the console's own pages. Nothing was changed.")
+	ErrQuery       = fault.New(fault.Invalid, "malformed", "A part of the address after the question mark is not what this call takes.")
+	errForbidden   = fault.New(fault.Forbidden, "forbidden", "")
+)
+
+// Confirmations consumes what a person has confirmed on their phone; internal/confirm does.
+type Confirmations interface {
+	// Spend consumes an approved confirmation of the asking session in tx, or refuses with confirmation_required.
+	Spend(tx database.Tx, by actor.Actor, id, action, resource string) error
+}
+
+// Deps is what the door opens to.
+type Deps struct {
+	DB           *database.DB // read only
+	SignIn       *signin.Service
+	Directory    *directory.Service
+	Devices      *device.Service
+	Confirms     Confirmations
+	PublicURL    string // without a path
+	CompanionURL string
+	Brand        string
+}
+
+// API is the door. Make it with New.
+type API struct {
+	Deps
+	origins *http.CrossOriginProtection
+}
+
+// New is the door.
+func New(d Deps) (*API, error) {
+	d.PublicURL = strings.TrimSuffix(d.PublicURL, "/")
+	a := &API{Deps: d, origins: http.NewCrossOriginProtection()}
+	// A proxy may change Host, which the check would otherwise compare Origin with.
+	return a, a.origins.AddTrustedOrigin(d.PublicURL)
+}
+
+// Guard is what stands before every call of the console, also before those of other doors that its session opens: nothing is cached, no other
+// site can write, what is sent is JSON, and the browser is recognised when it comes back.
+func (a *API) Guard() []gin.HandlerFunc {
+	return []gin.HandlerFunc{noStore, httpkit.Handle(a.sameOrigin), httpkit.Handle(speaksJSON), a.recognise}
+}
+
+// Mount adds every route of the door, behind Guard, to a group at /v1.
+func (a *API) Mount(g *gin.RouterGroup) {
+	g = g.Group("", a.Guard()...)
+	g.GET("/setup", httpkit.Handle(a.setupState))
+	g.POST("/setup", httpkit.Handle(a.setup))
+	g.GET("/workspaces/:slug", httpkit.Handle(a.workspace))
+
+	g.POST("/session", httpkit.Handle(a.signIn))
+	g.GET("/session", a.session(a.showSession))
+	g.DELETE("/session", httpkit.Handle(a.signOut))
+	g.POST("/session/verify", a.session(a.verify))
+	g.POST("/session/password", httpkit.Handle(a.setPassword))
+
+	g.GET("/directory", a.session(a.showDirectory))
+	g.GET("/people", a.session(a.listPeople))
+	g.POST("/people", a.session(a.addPerson))
+	g.GET("/people/:id", a.session(a.showPerson))
+	g.PATCH("/people/:id", a.session(a.changePerson))
+	g.POST("/people/:id/password-link", a.session(a.passwordLink))
+	g.GET("/teams", a.session(a.listTeams))
+
+	g.POST("/pairings", a.session(a.pair))
+	g.GET("/pairings/:id", a.session(a.showPairing))
+	g.POST("/pairings/:id/match", a.session(a.match))
+	g.GET("/devices", a.session(a.listDevices))
+	g.DELETE("/devices/:id", a.session(a.removeDevice))
+}
+
+// session runs h for who is signed in.
+func (a *API) session(h func(*gin.Context, signin.SignedIn) error) gin.HandlerFunc {
+	return httpkit.Handle(func(c *gin.Context) error {
+		in, err := a.SignIn.SignedIn(c.Request)
+		if err != nil {
+			return err
+		}
+		return h(c, in)
+	})
+}
+
+func noStore(c *gin.Context) { httpkit.NoStore(c) }
+
+func (a *API) sameOrigin(c *gin.Context) error {
+	if err := a.origins.Check(c.Request); err != nil {
+		return ErrCrossOrigin.Because(err)
+	}
+	return nil
+}
+
+// speaksJSON demands the content type that no form and no simple cross-site request can have. A DELETE without a body needs none.
+func speaksJSON(c *gin.Context) error {
+	switch c.Request.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return nil
+	case http.MethodDelete:
+		if c.Request.ContentLength == 0 {
+			return nil
+		}
+	}
+	return httpkit.JSON(c)
+}
+
+// recognise gives the request its address and the browser its long-lived cookie.
+func (a *API) recognise(c *gin.Context) {
+	c.Request = signin.WithIP(c.Request, c.ClientIP())
+	a.SignIn.Remember(c.Writer, a.SignIn.BrowserOf(c.Request), false)
+}
+
+// allow refuses a role that is not among the allowed ones; what says what they may do.
+func allow(in signin.SignedIn, what string, roles ...directory.Role) error {
+	for _, r := range roles {
+		if string(r) == in.Actor.Role {
+			return nil
+		}
+	}
+	return errForbidden.Saying("Your role does not let you %s.", what).With("allowed_roles", roles)
+}
+
+var idForm = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
+
+// pathID is the id in the path; what cannot be one is nothing that exists.
+func pathID(c *gin.Context) (string, error) {
+	id := c.Param("id")
+	if !idForm.MatchString(id) {
+		return "", fault.ErrNotFound
+	}
+	return id, nil
+}
+
+// confirmationID is an id that a body names; what cannot be one counts as none.
+func confirmationID(text string) string {
+	if !idForm.MatchString(text) {
+		return ""
+	}
+	return text
+}
+
+// number reads a whole number of the query between 0 and most; it is 0 where the query has none.
+func number(c *gin.Context, name string, most int) (int, error) {
+	text := c.Query(name)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, ErrQuery
+	}
+	return min(n, most), nil
+}
+
+// optional is a time that may be missing.
+func optional(t *time.Time) *time.Time {
+	if t == nil || t.IsZero() {
+		return nil
+	}
+	return t
+}

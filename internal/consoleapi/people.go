@@ -1,0 +1,217 @@
+package consoleapi
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/countersign/countersign/internal/directory"
+	"github.com/countersign/countersign/internal/httpkit"
+	"github.com/countersign/countersign/internal/signin"
+)
+
+// readers may see who else is in the workspace; guests may not.
+var readers = []directory.Role{directory.Owner, directory.SuperAdmin, directory.Admin, directory.User}
+
+// longestPage is how many entries a page has at most.
+const longestPage = 200
+
+type personResponse struct {
+	ID          string         `json:"id"`
+	Name        string         `json:"name"`
+	Email       string         `json:"email"`
+	UserName    string         `json:"user_name"`
+	Role        string         `json:"role"`
+	Active      bool           `json:"active"`
+	Source      string         `json:"source"`
+	HasPassword *bool          `json:"has_password,omitempty"` // for admins
+	Teams       []teamResponse `json:"teams"`
+	CreatedAt   time.Time      `json:"created_at"`
+	LastSignIn  *time.Time     `json:"last_sign_in_at,omitempty"` // for admins
+}
+
+type teamResponse struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+type peopleResponse struct {
+	Items []personResponse `json:"items"`
+	Next  string           `json:"next,omitempty"`
+}
+
+func (a *API) listPeople(c *gin.Context, in signin.SignedIn) error {
+	if err := allow(in, "see who is in the workspace", readers...); err != nil {
+		return err
+	}
+	limit, err := number(c, "limit", longestPage)
+	if err != nil {
+		return err
+	}
+	page, err := directory.List(a.DB.Read(c.Request.Context()), in.Actor.Workspace, c.Query("q"), c.Query("after"), limit)
+	if err != nil {
+		return err
+	}
+	items, err := a.people(c, in, page.Items)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, peopleResponse{Items: items, Next: page.Next})
+	return nil
+}
+
+func (a *API) showPerson(c *gin.Context, in signin.SignedIn) error {
+	if err := allow(in, "see who is in the workspace", readers...); err != nil {
+		return err
+	}
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	return a.answerPerson(c, in, id)
+}
+
+// answerPerson answers with a person as they are now.
+func (a *API) answerPerson(c *gin.Context, in signin.SignedIn, id string) error {
+	m, err := directory.FindMember(a.DB.Read(c.Request.Context()), in.Actor.Workspace, id)
+	if err != nil {
+		return err
+	}
+	items, err := a.people(c, in, []directory.Member{m})
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, items[0])
+	return nil
+}
+
+// people are members as the console shows them. How somebody signs in is shown to admins alone.
+func (a *API) people(c *gin.Context, in signin.SignedIn, members []directory.Member) ([]personResponse, error) {
+	out := make([]personResponse, len(members))
+	ids := make([]string, len(members))
+	for i, m := range members {
+		ids[i] = m.ID
+		out[i] = personResponse{ID: m.ID, Name: m.Name, Email: m.Email, UserName: m.UserName, Role: string(m.Role), Active: m.Active,
+			Source: string(m.Source), Teams: make([]teamResponse, len(m.Teams)), CreatedAt: m.CreatedAt}
+		for j, t := range m.Teams {
+			out[i].Teams[j] = teamResponse(t)
+		}
+	}
+	if !in.Actor.Admin() || len(members) == 0 {
+		return out, nil
+	}
+	facts, err := signin.FactsOf(a.DB.Read(c.Request.Context()), ids)
+	for i, id := range ids {
+		f := facts[id]
+		out[i].HasPassword, out[i].LastSignIn = &f.HasPassword, f.LastSignIn
+	}
+	return out, err
+}
+
+type addPersonRequest struct {
+	Name  string         `json:"name"`
+	Email string         `json:"email"`
+	Role  directory.Role `json:"role"`
+}
+
+type linkResponse struct {
+	Person    *personResponse `json:"person,omitempty"`
+	Link      string          `json:"link"`
+	ExpiresAt time.Time       `json:"expires_at"`
+}
+
+func (a *API) addPerson(c *gin.Context, in signin.SignedIn) error {
+	if err := allow(in, "change people", directory.ManagerRoles...); err != nil {
+		return err
+	}
+	req, err := httpkit.Decode[addPersonRequest](c, httpkit.ConsoleBody)
+	if err != nil {
+		return err
+	}
+	p, link, err := a.SignIn.Invite(c.Request.Context(), in.Actor, req.Name, req.Email, req.Role)
+	if err != nil {
+		return err
+	}
+	items, err := a.people(c, in, []directory.Member{{Person: p}})
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusCreated, linkResponse{Person: &items[0], Link: link.URL, ExpiresAt: link.ExpiresAt})
+	return nil
+}
+
+func (a *API) passwordLink(c *gin.Context, in signin.SignedIn) error {
+	if err := allow(in, "change people", directory.ManagerRoles...); err != nil {
+		return err
+	}
+	if _, err := httpkit.Decode[struct{}](c, httpkit.ConsoleBody); err != nil {
+		return err
+	}
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	link, err := a.SignIn.PasswordLink(c.Request.Context(), in.Actor, id)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusCreated, linkResponse{Link: link.URL, ExpiresAt: link.ExpiresAt})
+	return nil
+}
+
+type changePersonRequest struct {
+	Role   *directory.Role `json:"role"`
+	Active *bool           `json:"active"`
+}
+
+func (a *API) changePerson(c *gin.Context, in signin.SignedIn) error {
+	if err := allow(in, "change people", directory.ManagerRoles...); err != nil {
+		return err
+	}
+	req, err := httpkit.Decode[changePersonRequest](c, httpkit.ConsoleBody)
+	if err != nil {
+		return err
+	}
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	if _, err := a.Directory.Change(c.Request.Context(), in.Actor, id, req.Role, req.Active); err != nil {
+		return err
+	}
+	return a.answerPerson(c, in, id)
+}
+
+type teamsResponse struct {
+	Items []teamItem `json:"items"`
+	Next  string     `json:"next,omitempty"`
+}
+
+type teamItem struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Source    string    `json:"source"`
+	Members   int       `json:"members"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func (a *API) listTeams(c *gin.Context, in signin.SignedIn) error {
+	if err := allow(in, "see the teams", readers...); err != nil {
+		return err
+	}
+	limit, err := number(c, "limit", longestPage)
+	if err != nil {
+		return err
+	}
+	page, err := directory.ListTeams(a.DB.Read(c.Request.Context()), in.Actor.Workspace, c.Query("after"), limit)
+	if err != nil {
+		return err
+	}
+	out := teamsResponse{Items: make([]teamItem, len(page.Items)), Next: page.Next}
+	for i, t := range page.Items {
+		out.Items[i] = teamItem{ID: t.ID, Name: t.Name, Source: string(t.Source), Members: t.Members, CreatedAt: t.CreatedAt}
+	}
+	c.JSON(http.StatusOK, out)
+	return nil
+}

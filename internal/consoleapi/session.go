@@ -1,0 +1,217 @@
+package consoleapi
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/countersign/countersign/internal/fault"
+	"github.com/countersign/countersign/internal/httpkit"
+	"github.com/countersign/countersign/internal/signin"
+	"github.com/countersign/countersign/internal/workspace"
+)
+
+type setupStateResponse struct {
+	Needed bool   `json:"needed"`
+	Brand  string `json:"brand"`
+}
+
+func (a *API) setupState(c *gin.Context) error {
+	made, err := workspace.Any(a.DB.Read(c.Request.Context()))
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, setupStateResponse{Needed: !made, Brand: a.Brand})
+	return nil
+}
+
+type setupRequest struct {
+	Code      string `json:"code"`
+	Workspace struct {
+		Slug string `json:"slug"`
+		Name string `json:"name"`
+	} `json:"workspace"`
+	Owner struct {
+		Name     string `json:"name"`
+		Email    string `json:"email"`
+		Password string `json:"password"`
+	} `json:"owner"`
+}
+
+type setupResponse struct {
+	Workspace createdWorkspace `json:"workspace"`
+	Owner     createdOwner     `json:"owner"`
+}
+
+type createdWorkspace struct {
+	ID   string `json:"id"`
+	Slug string `json:"slug"`
+}
+
+type createdOwner struct {
+	ID    string `json:"id"`
+	Email string `json:"email"`
+}
+
+func (a *API) setup(c *gin.Context) error {
+	req, err := httpkit.Decode[setupRequest](c, httpkit.ConsoleBody)
+	if err != nil {
+		return err
+	}
+	from := a.SignIn.BrowserOf(c.Request)
+	made, session, err := a.SignIn.Setup(c.Request.Context(), from, req.Code, signin.NewWorkspace{Slug: req.Workspace.Slug, Name: req.Workspace.Name,
+		OwnerName: req.Owner.Name, OwnerEmail: req.Owner.Email, OwnerPassword: req.Owner.Password})
+	if err != nil {
+		return err
+	}
+	a.SignIn.SetSession(c.Writer, session)
+	c.JSON(http.StatusCreated, setupResponse{Workspace: createdWorkspace{ID: made.Workspace.ID, Slug: made.Workspace.Slug},
+		Owner: createdOwner{ID: made.Owner.ID, Email: made.Owner.Email}})
+	return nil
+}
+
+type workspaceResponse struct {
+	Slug string `json:"slug"`
+	Name string `json:"name"`
+}
+
+func (a *API) workspace(c *gin.Context) error {
+	w, err := workspace.BySlug(a.DB.Read(c.Request.Context()), c.Param("slug"))
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, workspaceResponse{Slug: w.Slug, Name: w.Name})
+	return nil
+}
+
+type signInRequest struct {
+	Workspace string `json:"workspace"`
+	Email     string `json:"email"`
+	Password  string `json:"password"`
+}
+
+func (a *API) signIn(c *gin.Context) error {
+	req, err := httpkit.Decode[signInRequest](c, httpkit.ConsoleBody)
+	if err != nil {
+		return err
+	}
+	ctx, from := c.Request.Context(), a.SignIn.BrowserOf(c.Request)
+	session, err := a.SignIn.SignIn(ctx, from, req.Workspace, req.Email, req.Password)
+	if err != nil {
+		return err
+	}
+	from.Session = session.Value
+	all, err := a.SignIn.Everyone(ctx, from)
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 { // ended in the same moment
+		return fault.ErrUnauthorized
+	}
+	a.SignIn.SetSession(c.Writer, session)
+	a.SignIn.Remember(c.Writer, from, from.ID != "")
+	c.JSON(http.StatusOK, a.present(all[0], all))
+	return nil
+}
+
+func (a *API) showSession(c *gin.Context, in signin.SignedIn) error {
+	all, err := a.SignIn.Everyone(c.Request.Context(), a.SignIn.BrowserOf(c.Request))
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, a.present(in, all))
+	return nil
+}
+
+type personRef struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Email string `json:"email"`
+	Role  string `json:"role"`
+}
+
+type workspaceRef struct {
+	ID   string `json:"id"`
+	Slug string `json:"slug"`
+	Name string `json:"name"`
+}
+
+type signedInWorkspace struct {
+	workspaceRef
+	Person personRef `json:"person"`
+}
+
+type sessionResponse struct {
+	Person       personRef           `json:"person"`
+	Workspace    workspaceRef        `json:"workspace"`
+	Workspaces   []signedInWorkspace `json:"workspaces"`
+	Brand        string              `json:"brand"`
+	CompanionURL string              `json:"companion_url"`
+	FreshUntil   time.Time           `json:"fresh_until"`
+	ServerTime   time.Time           `json:"server_time"`
+}
+
+func (a *API) present(in signin.SignedIn, all []signin.SignedIn) sessionResponse {
+	out := sessionResponse{Person: person(in), Workspace: where(in), Workspaces: make([]signedInWorkspace, len(all)), Brand: a.Brand,
+		CompanionURL: a.CompanionURL, FreshUntil: in.FreshUntil, ServerTime: in.Now}
+	for i, other := range all {
+		out.Workspaces[i] = signedInWorkspace{where(other), person(other)}
+	}
+	return out
+}
+
+func person(in signin.SignedIn) personRef {
+	return personRef{ID: in.Actor.Person, Name: in.Actor.Name, Email: in.Email, Role: in.Actor.Role}
+}
+
+func where(in signin.SignedIn) workspaceRef {
+	return workspaceRef{ID: in.Actor.Workspace, Slug: in.Slug, Name: in.WorkspaceName}
+}
+
+func (a *API) signOut(c *gin.Context) error {
+	if c.Request.ContentLength != 0 {
+		if _, err := httpkit.Decode[struct{}](c, httpkit.ConsoleBody); err != nil {
+			return err
+		}
+	}
+	if err := a.SignIn.SignOut(c.Request.Context(), a.SignIn.BrowserOf(c.Request)); err != nil {
+		return err
+	}
+	a.SignIn.ClearSession(c.Writer)
+	c.Status(http.StatusNoContent)
+	return nil
+}
+
+type verifyRequest struct {
+	Password string `json:"password"`
+}
+
+func (a *API) verify(c *gin.Context, in signin.SignedIn) error {
+	req, err := httpkit.Decode[verifyRequest](c, httpkit.ConsoleBody)
+	if err != nil {
+		return err
+	}
+	if err := a.SignIn.Verify(c.Request.Context(), in.Actor, req.Password); err != nil {
+		return err
+	}
+	c.Status(http.StatusNoContent)
+	return nil
+}
+
+type passwordRequest struct {
+	Token    string `json:"token"`
+	Password string `json:"password"`
+}
+
+func (a *API) setPassword(c *gin.Context) error {
+	req, err := httpkit.Decode[passwordRequest](c, httpkit.ConsoleBody)
+	if err != nil {
+		return err
+	}
+	if err := a.SignIn.SetPassword(c.Request.Context(), a.SignIn.BrowserOf(c.Request), req.Token, req.Password); err != nil {
+		return err
+	}
+	c.Status(http.StatusNoContent)
+	return nil
+}

@@ -1,0 +1,193 @@
+package directory
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/countersign/countersign/internal/actor"
+	"github.com/countersign/countersign/internal/scim"
+)
+
+// Sizes of a page of resources.
+const (
+	PageDefault = 100 // when the client names none
+	PageMost    = 200
+)
+
+// Query asks for a page of resources.
+type Query struct {
+	Filter     scim.Expr // nil for all
+	Said       string    // the filter as written, which a cursor is bound to
+	SortBy     *scim.Path
+	SortSaid   string
+	Descending bool
+	Start      int  // 1-based index of the first resource; ignored with Cursor
+	Count      int  // at most so many, at most PageMost; 0 asks for the total only
+	ByCursor   bool // page by cursor (RFC 9865); Cursor is "" for the first page
+	Cursor     string
+	Projection scim.Projection // what the caller shows; what it cannot show is not loaded
+}
+
+// Page is a page of complete resources.
+type Page struct {
+	Resources []scim.Resource
+	Total     int64
+	Start     int    // 1-based index of the first resource
+	Next      string // cursor of the next page; "" on the last one
+}
+
+// User reads a person that SCIM sees.
+func (p *Provisioning) User(ctx context.Context, by actor.Actor, id string, projection scim.Projection) (scim.Resource, error) {
+	var rows []userRow
+	if !scim.Storable(id) {
+		return nil, ErrNoUser
+	}
+	err := p.read(ctx).Raw(p.selectUsers(projection)+" WHERE r.id = ? AND r.workspace_id = ? AND r.source = 'directory' AND r.deleted_at IS NULL", id, by.Workspace).
+		Scan(&rows).Error
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return nil, ErrNoUser
+	}
+	return p.user(rows[0])
+}
+
+// Users is a page of people.
+func (p *Provisioning) Users(ctx context.Context, by actor.Actor, q Query) (Page, error) {
+	return list(p, ctx, by, p.people, p.selectUsers(q.Projection), q, func(_ *gorm.DB, rows []userRow) ([]scim.Resource, error) {
+		out := make([]scim.Resource, len(rows))
+		for i, r := range rows {
+			var err error
+			if out[i], err = p.user(r); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	})
+}
+
+// Group reads a team with all its members, if the projection can show them.
+func (p *Provisioning) Group(ctx context.Context, by actor.Actor, id string, projection scim.Projection) (scim.Resource, error) {
+	var rows []teamRow
+	if !scim.Storable(id) {
+		return nil, ErrNoGroup
+	}
+	db := p.read(ctx)
+	err := db.Raw("SELECT "+teamColumnsList+" FROM teams r WHERE r.id = ? AND r.workspace_id = ? AND r.source = 'directory' AND r.deleted_at IS NULL", id, by.Workspace).
+		Scan(&rows).Error
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return nil, ErrNoGroup
+	}
+	members, err := p.members(db, projection.Wants("members"), id)
+	if err != nil {
+		return nil, err
+	}
+	return p.group(rows[0], members)
+}
+
+// Groups is a page of teams. Their members are loaded in one query, at most MaxListedMembers of them, and only if the projection can show them.
+func (p *Provisioning) Groups(ctx context.Context, by actor.Actor, q Query) (Page, error) {
+	return list(p, ctx, by, p.teams, "SELECT "+teamColumnsList+" FROM teams r", q, func(db *gorm.DB, rows []teamRow) ([]scim.Resource, error) {
+		var ids []string
+		for _, r := range rows {
+			ids = append(ids, r.ID)
+		}
+		if !q.Projection.Wants("members") {
+			ids = nil
+		}
+		members, err := p.membersOf(db, ids)
+		if err != nil {
+			return nil, err
+		}
+		out := make([]scim.Resource, len(rows))
+		for i, r := range rows {
+			if out[i], err = p.group(r, members[r.ID]); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	})
+}
+
+// paged is a row that a page can end with.
+type paged interface{ end() (time.Time, string) }
+
+func (r userRow) end() (time.Time, string) { return r.CreatedAt, r.ID }
+func (r teamRow) end() (time.Time, string) { return r.CreatedAt, r.ID }
+
+// statement is the part of a query that its page and its total share.
+type statement struct {
+	where string
+	args  []any
+}
+
+func (p *Provisioning) statement(by actor.Actor, k *kind, q Query) statement {
+	s := statement{where: " WHERE r.workspace_id = ? AND r.source = 'directory' AND r.deleted_at IS NULL", args: []any{by.Workspace}}
+	if q.Filter != nil {
+		sql, args := k.condition(p.s.db.Dialect, by.Workspace, p.base, q.Filter)
+		s.where += " AND (" + sql + ")"
+		s.args = append(s.args, args...)
+	}
+	return s
+}
+
+// list runs a query: one statement for the page, and one for the total where the page does not tell it.
+func list[R paged](p *Provisioning, ctx context.Context, by actor.Actor, k *kind, from string, q Query, show func(*gorm.DB, []R) ([]scim.Resource, error)) (Page, error) {
+	at, err := p.position(by, k, q)
+	if err != nil {
+		return Page{}, err
+	}
+	db, s, limit := p.read(ctx), p.statement(by, k, q), min(max(q.Count, 0), PageMost)
+	out := Page{Start: at.offset + 1, Resources: []scim.Resource{}}
+	var rows []R
+	if limit > 0 {
+		where, args := s.where, slices.Clone(s.args)
+		if at.id != "" {
+			where, args = where+" AND (r.created_at, r.id) > (?, ?)", append(args, at.created, at.id)
+		}
+		order, orderArgs := p.order(k, q)
+		args = append(append(args, orderArgs...), limit+1)
+		tail := " LIMIT ?"
+		if at.id == "" && at.offset > 0 {
+			tail, args = tail+" OFFSET ?", append(args, at.offset)
+		}
+		if err := db.Raw(from+where+order+tail, args...).Scan(&rows).Error; err != nil {
+			return Page{}, err
+		}
+	}
+	more := len(rows) > limit
+	rows = rows[:min(limit, len(rows))]
+	if out.Resources, err = show(db, rows); err != nil {
+		return Page{}, err
+	}
+	if more && q.ByCursor {
+		created, id := rows[len(rows)-1].end()
+		out.Next = p.next(by, k, q, position{created: created, id: id, offset: at.offset + len(rows)})
+	}
+	if ended := limit > 0 && !more && (len(rows) > 0 || at.offset == 0); ended {
+		out.Total = int64(at.offset + len(rows))
+		return out, nil
+	}
+	return out, db.Raw("SELECT count(*) FROM "+k.table+" r"+s.where, s.args...).Scan(&out.Total).Error
+}
+
+// order is the ORDER BY: always total, so that pages neither repeat nor lose anybody. A missing value is last, descending first
+// (RFC 7644 §3.4.2.3).
+func (p *Provisioning) order(k *kind, q Query) (string, []any) {
+	if q.SortBy == nil {
+		return " ORDER BY r.created_at, r.id", nil
+	}
+	by, missing, args := k.order(p.s.db.Dialect, p.base, *q.SortBy)
+	direction := ""
+	if q.Descending {
+		direction = " DESC"
+	}
+	return " ORDER BY (" + missing + ")" + direction + ", " + by + direction + ", r.created_at, r.id", append(slices.Clone(args), args...)
+}

@@ -1,0 +1,243 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/countersign/countersign/internal/actor"
+	"github.com/countersign/countersign/internal/audit"
+	"github.com/countersign/countersign/internal/database"
+	"github.com/countersign/countersign/internal/ident"
+	"github.com/countersign/countersign/internal/scim"
+)
+
+// teamRow is a team as SCIM reads it.
+type teamRow struct {
+	ID             string
+	WorkspaceID    string
+	DisplayName    string
+	DisplayNameKey string
+	ExternalID     *string
+	Attributes     string
+	Version        int64
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+}
+
+const teamColumnsList = "r.id, r.workspace_id, r.display_name, r.display_name_key, r.external_id, r.attributes, r.version, r.created_at, r.updated_at"
+
+// written is what clients have written, without the members.
+func (r teamRow) written() (scim.Resource, error) {
+	res, err := scim.Decode([]byte(r.Attributes))
+	if err != nil {
+		return nil, fmt.Errorf("attributes of team %s: %w", r.ID, err)
+	}
+	res["displayName"] = r.DisplayName
+	if r.ExternalID != nil {
+		res["externalId"] = *r.ExternalID
+	}
+	return res, nil
+}
+
+// group is the complete resource with the members that are given; nil for none.
+func (p *Provisioning) group(r teamRow, members []any) (scim.Resource, error) {
+	res, err := r.written()
+	if err != nil {
+		return nil, err
+	}
+	res["id"] = r.ID
+	res["schemas"] = []any{scim.GroupURN}
+	res["meta"] = meta("Group", p.base+"/Groups/"+r.ID, r.Version, r.CreatedAt, r.UpdatedAt)
+	if len(members) > 0 {
+		res["members"] = members
+	}
+	return res, nil
+}
+
+// setWritten puts what clients have written into the row.
+func (p *Provisioning) setWritten(r *teamRow, written scim.Resource) (search string, err error) {
+	r.DisplayName, r.ExternalID = scim.Text(written, "displayName"), optional(scim.Text(written, "externalId"))
+	r.DisplayNameKey = scim.Fold(r.DisplayName)
+	rest := maps.Clone(written)
+	delete(rest, "displayName")
+	delete(rest, "externalId")
+	attributes, err := scim.Encode(rest)
+	if err != nil {
+		return "", err
+	}
+	r.Attributes = string(attributes)
+	keys, err := scim.Encode(p.teams.rt.Keys(rest))
+	return string(keys), err
+}
+
+// CreateGroup makes a team from a POST. Its displayName must be free in the workspace.
+func (p *Provisioning) CreateGroup(ctx context.Context, by actor.Actor, in scim.Incoming) (scim.Resource, error) {
+	var out scim.Resource
+	err := p.s.db.InTx(ctx, func(tx database.Tx) error {
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		r := teamRow{ID: ident.New("tea"), WorkspaceID: by.Workspace, Version: 1, CreatedAt: now, UpdatedAt: now}
+		search, err := p.setWritten(&r, in.Resource)
+		if err != nil {
+			return err
+		}
+		if err := freeTeamName(tx, r); err != nil {
+			return err
+		}
+		err = tx.Exec(`INSERT INTO teams (id, workspace_id, display_name, display_name_key, external_id, attributes, search, version, created_at, updated_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?)`, r.ID, r.WorkspaceID, r.DisplayName, r.DisplayNameKey, r.ExternalID, r.Attributes, search, now, now).Error
+		if err != nil {
+			return err
+		}
+		m := membership{tx: tx, workspace: by.Workspace, team: r.ID, now: now}
+		if err := m.add(in.Members); err != nil {
+			return err
+		}
+		if err := audit.RecordAt(tx, by, "team.created", r.ID, m.detail(nil), now); err != nil {
+			return err
+		}
+		members, err := p.members(tx.DB, in.Members != nil, r.ID)
+		if err != nil {
+			return err
+		}
+		out, err = p.group(r, members)
+		return err
+	})
+	return out, duplicate(err, ErrTeamNameTaken)
+}
+
+func freeTeamName(tx database.Tx, r teamRow) error {
+	var other string
+	err := tx.Raw("SELECT id FROM teams WHERE workspace_id = ? AND display_name_key = ? AND deleted_at IS NULL AND id <> ?", r.WorkspaceID, r.DisplayNameKey, r.ID).
+		Scan(&other).Error
+	if err == nil && other != "" {
+		return ErrTeamNameTaken
+	}
+	return err
+}
+
+// ReplaceGroup is PUT. Without members in the body the members stay: a body that does not speak of them never empties a team.
+func (p *Provisioning) ReplaceGroup(ctx context.Context, by actor.Actor, id string, in scim.Incoming, match IfMatch, shown scim.Projection) (scim.Resource, error) {
+	return p.changeGroup(ctx, by, id, match, shown, func(old scim.Resource) (scim.Patched, error) {
+		next := scim.Patched{Resource: p.teams.rt.Replaced(old, in)}
+		if in.Members != nil {
+			next.Members = []scim.MemberChange{{Kind: scim.ReplaceMembers, IDs: in.Members}}
+		}
+		return next, nil
+	})
+}
+
+// PatchGroup applies operations, all or none of them. The resource it gives has members only where shown wants them; nil shown gives no
+// resource at all and reads no member.
+func (p *Provisioning) PatchGroup(ctx context.Context, by actor.Actor, id string, ops []scim.Operation, match IfMatch, shown scim.Projection) (scim.Resource, error) {
+	return p.changeGroup(ctx, by, id, match, shown, func(old scim.Resource) (scim.Patched, error) { return p.teams.rt.Patch(old, ops) })
+}
+
+func (p *Provisioning) changeGroup(ctx context.Context, by actor.Actor, id string, match IfMatch, shown scim.Projection,
+	next func(scim.Resource) (scim.Patched, error)) (scim.Resource, error) {
+	var out scim.Resource
+	err := p.s.db.InTx(ctx, func(tx database.Tx) error {
+		r, err := lockTeam(tx, by.Workspace, id, match)
+		if err != nil {
+			return err
+		}
+		old, err := r.written()
+		if err != nil {
+			return err
+		}
+		patched, err := next(old)
+		if err != nil {
+			return err
+		}
+		if err := p.rewriteTeam(tx, by, &r, old, patched); err != nil {
+			return err
+		}
+		members, err := p.members(tx.DB, shown.Wants("members"), r.ID)
+		if err != nil {
+			return err
+		}
+		out, err = p.group(r, members)
+		return err
+	})
+	return out, duplicate(err, ErrTeamNameTaken)
+}
+
+// rewriteTeam writes what has changed of a locked team, its membership rows first; nothing when nothing has.
+func (p *Provisioning) rewriteTeam(tx database.Tx, by actor.Actor, r *teamRow, old scim.Resource, patched scim.Patched) error {
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	m := membership{tx: tx, workspace: by.Workspace, team: r.ID, base: p.base, now: now}
+	for _, change := range patched.Members {
+		if err := m.apply(change); err != nil {
+			return err
+		}
+	}
+	changed := changedNames(old, patched.Resource)
+	if len(changed) == 0 && !m.changed() {
+		if m.unknown > 0 {
+			return audit.RecordAt(tx, by, "team.unknown_members", r.ID, m.detail(nil), now)
+		}
+		return nil
+	}
+	values := map[string]any{"version": r.Version + 1, "updated_at": now}
+	if len(changed) > 0 {
+		search, err := p.setWritten(r, patched.Resource)
+		if err != nil {
+			return err
+		}
+		if err := freeTeamName(tx, *r); err != nil {
+			return err
+		}
+		maps.Copy(values, map[string]any{"display_name": r.DisplayName, "display_name_key": r.DisplayNameKey, "external_id": r.ExternalID,
+			"attributes": r.Attributes, "search": search})
+	}
+	r.Version, r.UpdatedAt = r.Version+1, now
+	if err := tx.Table("teams").Where("id = ?", r.ID).Updates(values).Error; err != nil {
+		return err
+	}
+	return audit.RecordAt(tx, by, "team.changed", r.ID, m.detail(changed), now)
+}
+
+func lockTeam(tx database.Tx, workspace, id string, match IfMatch) (teamRow, error) {
+	var rows []teamRow
+	if !scim.Storable(id) {
+		return teamRow{}, ErrNoGroup
+	}
+	err := tx.Raw("SELECT "+teamColumnsList+" FROM teams r WHERE r.id = ? AND r.workspace_id = ? AND r.source = 'directory' AND r.deleted_at IS NULL"+forUpdate(tx),
+		id, workspace).Scan(&rows).Error
+	if err != nil {
+		return teamRow{}, err
+	}
+	if len(rows) == 0 {
+		return teamRow{}, ErrNoGroup
+	}
+	return rows[0], match.allows(rows[0].Version)
+}
+
+// DeleteGroup hides a team and frees its name; its people stay.
+func (p *Provisioning) DeleteGroup(ctx context.Context, by actor.Actor, id string, match IfMatch) error {
+	return p.s.db.InTx(ctx, func(tx database.Tx) error {
+		r, err := lockTeam(tx, by.Workspace, id, match)
+		if err != nil {
+			return err
+		}
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		err = tx.Exec("UPDATE teams SET deleted_at = ?, version = version + 1, updated_at = ? WHERE id = ?", now, now, r.ID).Error
+		if err != nil {
+			return err
+		}
+		if err := tx.Exec("DELETE FROM team_pending WHERE team_id = ?", r.ID).Error; err != nil {
+			return err
+		}
+		return audit.RecordAt(tx, by, "team.deleted", r.ID, nil, now)
+	})
+}

@@ -1,0 +1,202 @@
+package scim
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// value brings what a client sent for an attribute into canonical form; nil means absent.
+func (rd reader) value(a *Attribute, v any) (any, error) {
+	if !a.Multi {
+		return rd.single(a, v)
+	}
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v} // one value where an array is expected
+	}
+	var out []any
+	for _, e := range list {
+		if _, nested := e.([]any); nested {
+			return nil, rd.wrong(a)
+		}
+		got, err := rd.single(a, e)
+		if err != nil {
+			return nil, err
+		}
+		if got != nil && !containsEqual(out, got) {
+			out = append(out, got)
+		}
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	keepOnePrimary(out, 0)
+	return out, nil
+}
+
+func containsEqual(list []any, v any) bool {
+	for _, e := range list {
+		if equal(e, v) {
+			return true
+		}
+	}
+	return false
+}
+
+func (rd reader) single(a *Attribute, v any) (any, error) {
+	if list, ok := v.([]any); ok { // an array where one value is expected: Entra sends a manager so
+		switch {
+		case len(list) == 0:
+			return nil, nil
+		case a.Type == Complex, len(list) == 1:
+			v = list[0]
+		}
+	}
+	if v == nil || v == "" {
+		return nil, nil
+	}
+	switch a.Type {
+	case Complex:
+		return rd.complex(a, v)
+	case Boolean:
+		return rd.boolean(a, v)
+	case Integer, Decimal:
+		return rd.number(a, v)
+	}
+	s, ok := scalar(v)
+	if !ok {
+		return nil, rd.wrong(a)
+	}
+	return checkText(a, s)
+}
+
+// scalar is a string, or a number or boolean as text: Okta's own samples send numbers for strings.
+func scalar(v any) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case json.Number:
+		return v.String(), true
+	case bool:
+		return strconv.FormatBool(v), true
+	}
+	return "", false
+}
+
+func checkText(a *Attribute, s string) (any, error) {
+	if !Storable(s) {
+		return nil, invalid(InvalidValue, "%s holds a NUL character.", a.Name)
+	}
+	if a.Indexed && (len(s) > MaxIndexed || len(a.key(s)) > MaxIndexed) {
+		return nil, invalid(InvalidValue, "%s is longer than %d bytes.", a.Name, MaxIndexed)
+	}
+	if a.Type == DateTime {
+		if _, ok := parseTime(s); !ok {
+			return nil, invalid(InvalidValue, `%s is a date and time such as "2026-11-22T10:00:00Z".`, a.Name)
+		}
+	}
+	return s, nil
+}
+
+func (rd reader) boolean(a *Attribute, v any) (any, error) {
+	switch v := v.(type) {
+	case bool:
+		return v, nil
+	case string:
+		s := strings.TrimSpace(v)
+		if s == "" {
+			return nil, nil
+		}
+		if b, ok := parseBool(s); ok {
+			return b, nil
+		}
+		return nil, invalid(InvalidValue, "%s is true or false.", a.Name)
+	}
+	return nil, rd.wrong(a)
+}
+
+func (rd reader) number(a *Attribute, v any) (any, error) {
+	s, ok := scalar(v)
+	if _, isBool := v.(bool); !ok || isBool {
+		return nil, rd.wrong(a)
+	}
+	s = strings.TrimSpace(s)
+	if a.Type == Integer {
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return nil, invalid(InvalidValue, "%s is a whole number of at most 64 bits.", a.Name)
+		}
+		return json.Number(strconv.FormatInt(n, 10)), nil
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+		return nil, invalid(InvalidValue, "%s is a number.", a.Name)
+	}
+	return json.Number(strconv.FormatFloat(f, 'f', -1, 64)), nil
+}
+
+// complex reads an object; a bare value where an object is expected is its value: managers come as strings.
+func (rd reader) complex(a *Attribute, v any) (any, error) {
+	m, ok := v.(map[string]any)
+	if !ok {
+		s, plain := scalar(v)
+		if _, isBool := v.(bool); !plain || isBool || a.sub("value") == nil {
+			return nil, rd.wrong(a)
+		}
+		m = map[string]any{"value": s}
+	}
+	out := map[string]any{}
+	for _, key := range sortedKeys(m) {
+		s := a.part(key)
+		if s == nil || !s.writable() {
+			continue
+		}
+		got, err := rd.value(s, m[key])
+		if err != nil {
+			return nil, err
+		}
+		if got != nil {
+			out[s.Name] = got
+		}
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	return out, nil
+}
+
+// part finds a sub-attribute as clients name it: Entra calls the display of a role displayName.
+func (a *Attribute) part(name string) *Attribute {
+	if s := a.sub(name); s != nil || !strings.EqualFold(name, "displayName") {
+		return s
+	}
+	return a.sub("display")
+}
+
+func (rd reader) wrong(a *Attribute) error {
+	return invalid(rd.wrongType, "%s is not of type %s.", a.Name, a.Type)
+}
+
+// keepOnePrimary leaves primary true for at most one value (RFC 7643 §2.4): the first at or after index from, else the first.
+func keepOnePrimary(list []any, from int) {
+	keep := -1
+	for i := range list {
+		if j := (from + i) % len(list); isPrimary(list[j]) {
+			keep = j
+			break
+		}
+	}
+	for i, e := range list {
+		if i != keep && isPrimary(e) {
+			e.(map[string]any)["primary"] = false
+		}
+	}
+}
+
+func isPrimary(v any) bool {
+	m, _ := v.(map[string]any)
+	p, _ := m["primary"].(bool)
+	return p
+}

@@ -1,0 +1,337 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/countersign/countersign/internal/actor"
+	"github.com/countersign/countersign/internal/audit"
+	"github.com/countersign/countersign/internal/database"
+	"github.com/countersign/countersign/internal/directory"
+	"github.com/countersign/countersign/internal/fault"
+	"github.com/countersign/countersign/internal/ident"
+)
+
+const (
+	sessionLife = 7 * 24 * time.Hour // however much it is used
+	seenEvery   = time.Minute        // how often last_seen_at is written
+	freshFor    = 5 * time.Minute    // how long a password check counts (wire.md §3.1)
+	mostSignIns = 50                 // workspaces of one browser
+)
+
+// Session is a new value for the session cookie.
+type Session struct {
+	Value   string
+	Expires time.Time
+}
+
+// SignedIn is somebody with a live session.
+type SignedIn struct {
+	Actor         actor.Actor
+	Email         string
+	Slug          string // address of the workspace
+	WorkspaceName string
+	FreshUntil    time.Time // until when the last password check counts; may be past
+	Now           time.Time // by the clock that judged the session
+}
+
+// signInRow is one person signed in with one browser session in one workspace. These rows alone say who is signed in.
+type signInRow struct {
+	SessionHash []byte
+	WorkspaceID string
+	PersonID    string
+	SignedInAt  time.Time
+	VerifiedAt  time.Time
+	LastSeenAt  time.Time
+	IP          string `gorm:"column:ip"`
+	UserAgent   string
+}
+
+func (signInRow) TableName() string { return "sign_ins" }
+
+// manager is scs inside tx: it makes the cookie's values and keeps their hashes, and the rows stand or fall with the sign-in they belong to.
+// IdleTimeout stays 0, because with it scs writes on every request; idle sessions are told by last_seen_at.
+func (s *Service) manager(tx database.Tx) *scs.SessionManager {
+	return &scs.SessionManager{Lifetime: sessionLife, Store: store{tx}, Codec: scs.GobCodec{}, HashTokenInStore: true,
+		Cookie: scs.SessionCookie{Name: s.sessionCookie(), Path: "/", HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteLaxMode, Persist: true}}
+}
+
+// start signs by in. The session is always a new one, so that a value planted before is worth nothing; what the browser was signed in to
+// with the old one moves over, except that open confirmations of the old one end: they answer to its hash.
+func (s *Service) start(tx database.Tx, from Browser, by actor.Actor) (Session, error) {
+	now, err := tx.Now()
+	if err != nil {
+		return Session{}, err
+	}
+	manager := s.manager(tx)
+	ctx, err := manager.Load(tx.Statement.Context, from.Session)
+	if err != nil {
+		return Session{}, err
+	}
+	old := manager.Token(ctx)
+	if err := manager.RenewToken(ctx); err != nil {
+		return Session{}, err
+	}
+	value, expires, err := manager.Commit(ctx)
+	if err != nil {
+		return Session{}, err
+	}
+	by.Session = ident.Hash(value)
+	if old != "" {
+		if err := s.takeOver(tx, by, ident.Hash(old), now); err != nil {
+			return Session{}, err
+		}
+	}
+	err = tx.Create(&signInRow{SessionHash: by.Session, WorkspaceID: by.Workspace, PersonID: by.Person, SignedInAt: now, VerifiedAt: now,
+		LastSeenAt: now, IP: from.IP, UserAgent: from.UserAgent}).Error
+	if err != nil {
+		return Session{}, err
+	}
+	return Session{Value: value, Expires: expires}, audit.RecordAt(tx, by, "session.started", by.Person, nil, now)
+}
+
+// takeOver moves the sign-ins of an old session to by's new one; the one in by's own workspace is replaced.
+func (s *Service) takeOver(tx database.Tx, by actor.Actor, old []byte, now time.Time) error {
+	before, err := signIns(tx.DB, "s.session_hash = ?", old)
+	if err != nil {
+		return err
+	}
+	for _, b := range before {
+		if err := s.ended(tx, b.actor(), now); err != nil {
+			return err
+		}
+	}
+	if err := tx.Where("session_hash = ? AND workspace_id = ?", old, by.Workspace).Delete(&signInRow{}).Error; err != nil {
+		return err
+	}
+	return tx.Model(&signInRow{}).Where("session_hash = ?", old).Updates(map[string]any{"session_hash": by.Session}).Error
+}
+
+func (s *Service) ended(tx database.Tx, by actor.Actor, now time.Time) error {
+	for _, f := range s.OnEnd {
+		if err := f(tx, by, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// found is a sign-in with its person and workspace.
+type found struct {
+	SessionHash   []byte
+	WorkspaceID   string
+	PersonID      string
+	SignedInAt    time.Time
+	VerifiedAt    time.Time
+	LastSeenAt    time.Time
+	Name          string
+	Email         string
+	Role          string
+	Slug          string
+	WorkspaceName string
+}
+
+func (f found) actor() actor.Actor {
+	return actor.Actor{Kind: actor.Person, Workspace: f.WorkspaceID, Person: f.PersonID, Name: f.Name, Role: f.Role, Session: f.SessionHash,
+		SignedIn: f.SignedInAt, Verified: f.VerifiedAt}
+}
+
+// signIns reads sign-ins of active people, the newest first, in one query.
+func signIns(db *gorm.DB, where string, args ...any) ([]found, error) {
+	var out []found
+	if where != "" {
+		db = db.Where(where, args...)
+	}
+	err := db.Table("sign_ins s").Joins("JOIN people p ON p.id = s.person_id").Joins("JOIN workspaces w ON w.id = s.workspace_id").
+		Select(`s.session_hash, s.workspace_id, s.person_id, s.signed_in_at, s.verified_at, s.last_seen_at, p.name, p.email, p.role, w.slug,
+			w.name AS workspace_name`).
+		Where("p.active AND p.deleted_at IS NULL").Order("s.signed_in_at DESC, s.workspace_id").Limit(mostSignIns).Scan(&out).Error
+	return out, err
+}
+
+// Find says who is signed in, with this browser's session, to the workspace with that address, or to the newest one where slug is "". A session
+// unused for too long, older than a week, or of somebody who was deactivated is nobody's. background calls (polls) do not count as use.
+func (s *Service) Find(ctx context.Context, from Browser, slug string, background bool) (SignedIn, error) {
+	where, args := "", []any(nil)
+	if slug != "" {
+		where, args = "w.slug = ?", []any{slug}
+	}
+	live, now, err := s.live(ctx, from, where, args...)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	if len(live) == 0 {
+		return SignedIn{}, fault.ErrUnauthorized
+	}
+	if newest := live[0]; !background && now.Sub(newest.LastSeenAt) >= seenEvery {
+		s.seen(ctx, newest, now)
+	}
+	return live[0].signedIn(from, now), nil
+}
+
+// Everyone says who this browser is signed in as, in all workspaces, the newest first. It does not count as use. Nobody is an empty answer,
+// not an error.
+func (s *Service) Everyone(ctx context.Context, from Browser) ([]SignedIn, error) {
+	live, now, err := s.live(ctx, from, "")
+	out := make([]SignedIn, len(live))
+	for i, f := range live {
+		out[i] = f.signedIn(from, now)
+	}
+	return out, err
+}
+
+func (s *Service) live(ctx context.Context, from Browser, where string, args ...any) ([]found, time.Time, error) {
+	if from.Session == "" {
+		return nil, time.Time{}, nil
+	}
+	now, err := s.DB.Now(ctx)
+	if err != nil {
+		return nil, now, err
+	}
+	db := s.DB.Read(ctx).Where("s.session_hash = ? AND s.last_seen_at > ? AND s.signed_in_at > ?", ident.Hash(from.Session), now.Add(-s.Idle),
+		now.Add(-sessionLife))
+	out, err := signIns(db, where, args...)
+	return out, now, err
+}
+
+func (f found) signedIn(from Browser, now time.Time) SignedIn {
+	by := f.actor()
+	by.Browser, by.IP, by.UserAgent = from.hash(), from.IP, from.UserAgent
+	return SignedIn{Actor: by, Email: f.Email, Slug: f.Slug, WorkspaceName: f.WorkspaceName, FreshUntil: f.VerifiedAt.Add(freshFor), Now: now}
+}
+
+// seen writes that a session is in use. It is best effort: where it fails, the next request writes it.
+func (s *Service) seen(ctx context.Context, f found, now time.Time) {
+	_ = s.DB.InTx(ctx, func(tx database.Tx) error {
+		return tx.Model(&signInRow{}).Where("session_hash = ? AND workspace_id = ? AND last_seen_at < ?", f.SessionHash, f.WorkspaceID, now).
+			Updates(map[string]any{"last_seen_at": now}).Error
+	})
+}
+
+func verified(tx database.Tx, by actor.Actor) error {
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	res := tx.Model(&signInRow{}).Where("session_hash = ? AND workspace_id = ? AND person_id = ?", by.Session, by.Workspace, by.Person).
+		Updates(map[string]any{"verified_at": now})
+	if res.Error != nil {
+		return res.Error
+	}
+	if res.RowsAffected == 0 { // signed out meanwhile
+		return fault.ErrUnauthorized
+	}
+	return audit.RecordAt(tx, by, "session.verified", by.Person, nil, now)
+}
+
+// SignOut ends this browser's session in all workspaces.
+func (s *Service) SignOut(ctx context.Context, from Browser) error {
+	if from.Session == "" {
+		return nil
+	}
+	return s.DB.InTx(ctx, func(tx database.Tx) error {
+		if err := s.end(tx, from, "s.session_hash = ?", ident.Hash(from.Session)); err != nil {
+			return err
+		}
+		manager := s.manager(tx)
+		ctx, err := manager.Load(tx.Statement.Context, from.Session)
+		if err != nil {
+			return err
+		}
+		return manager.Destroy(ctx)
+	})
+}
+
+// end deletes the sign-ins that where names and tells who has to know.
+func (s *Service) end(tx database.Tx, from Browser, where string, args ...any) error {
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	for {
+		rows, err := signIns(tx.DB, where, args...)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		for _, r := range rows {
+			by := r.actor()
+			by.IP, by.UserAgent = from.IP, from.UserAgent
+			if err := s.endOne(tx, by, now); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (s *Service) endOne(tx database.Tx, by actor.Actor, now time.Time) error {
+	if err := s.ended(tx, by, now); err != nil {
+		return err
+	}
+	if err := tx.Where("session_hash = ? AND workspace_id = ?", by.Session, by.Workspace).Delete(&signInRow{}).Error; err != nil {
+		return err
+	}
+	return audit.RecordAt(tx, by, "session.ended", by.Person, nil, now)
+}
+
+// EndAll ends every session of a person and every link that sets their password; it is a directory.Deactivated. Their open confirmations are
+// ended by who keeps those, so OnEnd is not told.
+func (s *Service) EndAll(tx database.Tx, _ actor.Actor, p directory.Person, _ time.Time) error {
+	if err := tx.Where("person_id = ?", p.ID).Delete(&signInRow{}).Error; err != nil {
+		return err
+	}
+	return tx.Where("person_id = ?", p.ID).Delete(&linkRow{}).Error
+}
+
+// Sweep deletes sessions that are over anyway, and links that ended a month ago.
+func (s *Service) Sweep(ctx context.Context) error {
+	return s.DB.InTx(ctx, func(tx database.Tx) error {
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		return errors.Join(
+			tx.Where("expires_at <= ?", now).Delete(&sessionRow{}).Error,
+			tx.Where("last_seen_at <= ? OR signed_in_at <= ?", now.Add(-s.Idle), now.Add(-sessionLife)).Delete(&signInRow{}).Error,
+			tx.Where("expires_at <= ?", now.AddDate(0, -1, 0)).Delete(&linkRow{}).Error)
+	})
+}
+
+// sessionRow is what scs keeps: that a value was given out and until when. Who it stands for is in sign_ins.
+type sessionRow struct {
+	TokenHash string `gorm:"primaryKey"`
+	Data      []byte
+	ExpiresAt time.Time
+}
+
+func (sessionRow) TableName() string { return "sessions" }
+
+// store is scs.Store inside a transaction. scs hands over hashes only.
+type store struct{ tx database.Tx }
+
+// Find is scs.Store.
+func (s store) Find(hash string) ([]byte, bool, error) {
+	now, err := s.tx.Now()
+	if err != nil {
+		return nil, false, err
+	}
+	var r sessionRow
+	res := s.tx.Where("token_hash = ? AND expires_at > ?", hash, now).Limit(1).Find(&r)
+	return r.Data, res.RowsAffected > 0, res.Error
+}
+
+// Commit is scs.Store.
+func (s store) Commit(hash string, data []byte, expires time.Time) error {
+	return s.tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "token_hash"}}, DoUpdates: clause.AssignmentColumns([]string{"data", "expires_at"})}).
+		Create(&sessionRow{TokenHash: hash, Data: data, ExpiresAt: expires}).Error
+}
+
+// Delete is scs.Store.
+func (s store) Delete(hash string) error {
+	return s.tx.Where("token_hash = ?", hash).Delete(&sessionRow{}).Error
+}
