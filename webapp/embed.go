@@ -1,0 +1,31 @@
+// Package webapp carries the built web console and the built companion.
+// `make web` fills dist; a fresh clone has only dist/.gitkeep there and still compiles.
+package webapp
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+)
+
+//go:embed all:dist
+var dist embed.FS
+
+// Console returns the built console: index.html, theme.js and assets.
+func Console() (fs.FS, error) { return built("console") }
+
+// Companion returns the built companion: index.html, the manifest, icons, sw.js and assets.
+func Companion() (fs.FS, error) { return built("companion") }
+
+// built opens one build and refuses a folder without its page, so that a
+// binary compiled before the web build says what is missing at its start.
+func built(name string) (fs.FS, error) {
+	part, err := fs.Sub(dist, "dist/"+name)
+	if err != nil {
+		return nil, fmt.Errorf("web build %s: %w", name, err)
+	}
+	if _, err := fs.Stat(part, "index.html"); err != nil {
+		return nil, fmt.Errorf("the %s is not built into this binary: run `make web` and build again", name)
+	}
+	return part, nil
+}

@@ -1,0 +1,73 @@
+// What every screen may use: the accounts, the watch, the way to other screens.
+import type { Invitation } from './pairing'
+import type { Platform } from './platform'
+import type { Shell } from './shell'
+import type { Entry } from './screens/request'
+import { accounts, dropAccount, type Account } from './store'
+import type { Watch } from './watch'
+import { dropWorker, pushState, type PushState } from './worker'
+
+export class App {
+  accounts: Account[] = []
+  invitation: Invitation | undefined // what is being paired with; its secret lives in memory only
+  push: PushState | undefined // undefined while it is being found out
+  readonly seen = new Set<string>() // requests that were opened by themselves once
+  private readonly entries = new Map<string, Entry>()
+
+  constructor(readonly shell: Shell, readonly platform: Platform, public watch: Watch) {}
+
+  /** go opens a screen by its fragment; "" is the home screen. */
+  go(to: string, replace = false): void {
+    const address = to === '' ? '/' : `/#${to}`
+    if (location.pathname + location.hash === address) { this.route(); return }
+    history[replace ? 'replaceState' : 'pushState'](null, '', address)
+    this.route()
+  }
+
+  route: () => void = () => undefined
+
+  /** open shows a request; by itself means without a tap on it. */
+  open(cid: string, byItself: boolean, fromNotice = false): void {
+    this.seen.add(cid)
+    this.entries.set(cid, { byItself, fromNotice })
+    this.go(`c=${encodeURIComponent(cid)}`)
+  }
+
+  /** openInstead shows the request that replaced the one on the screen. */
+  openInstead(cid: string): void {
+    this.seen.add(cid)
+    this.entries.set(cid, { byItself: true, fromNotice: false, instead: true })
+    this.go(`c=${encodeURIComponent(cid)}`, true)
+  }
+
+  /** entry is how a request came onto the screen; an address that was opened from outside comes from a notification. */
+  entry(cid: string): Entry {
+    this.seen.add(cid)
+    return this.entries.get(cid) ?? { byItself: false, fromNotice: true }
+  }
+
+  /** forget drops a phone that the server removed. */
+  async forget(account: Account): Promise<void> {
+    await dropAccount(account.id)
+    await dropWorker(account)
+    await this.read()
+    this.go('', true)
+  }
+
+  /** read takes the accounts from the store; those already held stay the same objects. */
+  async read(): Promise<void> {
+    const held = new Map(this.accounts.map((a) => [a.id, a]))
+    const stored = await accounts()
+    this.accounts = stored.map((a) => Object.assign(held.get(a.id) ?? a, a))
+  }
+
+  active(): Account[] {
+    return this.accounts.filter((a) => a.state === 'active')
+  }
+
+  /** findPush finds out, and repairs, how notifications stand. */
+  async findPush(): Promise<PushState> {
+    this.push = await pushState(this.accounts, this.platform.ios, this.platform.installed)
+    return this.push
+  }
+}

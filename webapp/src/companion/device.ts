@@ -1,0 +1,28 @@
+// The calls of a paired phone that are about the phone itself: what waits for it, what it heard of, and leaving.
+import { call, Problem } from './api'
+import { dropAccount, type Account } from './store'
+
+export interface Open { cid: string; act: string; exp: number } // exp in Unix seconds
+interface List { items: { cid: string; act: string; exp: unknown }[]; server_time: string }
+
+/** pending lists what waits for an answer of this phone. */
+export async function pending(account: Account, signal?: AbortSignal): Promise<{ items: Open[]; server_time: string }> {
+  const got = await call<List>(account, 'GET', '/v1/device/confirmations?state=pending', undefined, signal ? { signal } : {})
+  const seconds = (exp: unknown) => (typeof exp === 'number' ? exp : Date.parse(String(exp)) / 1000)
+  return { server_time: got.server_time, items: got.items.map((i) => ({ cid: i.cid, act: i.act, exp: seconds(i.exp) })) }
+}
+
+/** opened tells the waiting dialog that the request is on the screen. */
+export async function opened(account: Account, cid: string): Promise<void> {
+  await call(account, 'POST', `/v1/device/confirmations/${encodeURIComponent(cid)}/opened`, {})
+}
+
+/** remove takes this phone out of the workspace and forgets its keys; one that the server does not know any more is just forgotten. */
+export async function remove(account: Account): Promise<void> {
+  try {
+    await call(account, 'DELETE', '/v1/device')
+  } catch (e) {
+    if (!(e instanceof Problem) || e.code !== 'unauthorized') throw e
+  }
+  await dropAccount(account.id)
+}

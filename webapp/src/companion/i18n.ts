@@ -1,0 +1,58 @@
+// Words of the companion. Keys in the catalogues begin with "companion."; here they are used without it.
+import en from '../i18n/en-companion.json'
+
+type Strip<K> = K extends `companion.${infer Rest}` ? Rest : never
+export type Key = Strip<keyof typeof en>
+type PluralBase<K> = K extends `${infer Base}_other` ? Base : never
+export type PluralKey = PluralBase<Key>
+export type Params = Record<string, string | number>
+
+let words: Record<string, string> = en
+let locale = 'en'
+
+/** load takes the first language of the person that there is a catalogue for. */
+export async function load(wanted: readonly string[]): Promise<void> {
+  const found = wanted.find((l) => /^(en|de)\b/i.test(l)) ?? 'en'
+  if (/^de\b/i.test(found)) words = (await import('../i18n/de-companion.json')).default
+  locale = found
+  document.documentElement.lang = found.slice(0, 2).toLowerCase()
+}
+
+export function t(key: Key, params: Params = {}): string {
+  return fill(words[`companion.${key}`] ?? key, params)
+}
+
+/** plural takes the form of a text that fits n. */
+export function plural(key: PluralKey, n: number): string {
+  const form = new Intl.PluralRules(locale).select(n)
+  return fill(words[`companion.${key}_${form}`] ?? words[`companion.${key}_other`] ?? key, { n })
+}
+
+export const has = (key: string): key is Key => `companion.${key}` in words
+
+export function fill(text: string, params: Params): string {
+  return text.replace(/\{\{(\w+)\}\}/g, (whole, name: string) => String(params[name] ?? whole))
+}
+
+/** clock is the time of day, with the date when it is another day. */
+export function clock(ms: number, now = Date.now()): string {
+  const sameDay = new Date(ms).toDateString() === new Date(now).toDateString()
+  return new Intl.DateTimeFormat(locale, sameDay ? { timeStyle: 'short' } : { dateStyle: 'medium', timeStyle: 'short' }).format(ms)
+}
+
+/** ago is "just now", "5 minutes ago", then the time. */
+export function ago(ms: number, now = Date.now()): string {
+  const minutes = Math.floor((now - ms) / 60_000)
+  if (minutes < 1) return t('time.now')
+  if (minutes < 60) return new Intl.RelativeTimeFormat(locale, { numeric: 'always' }).format(-minutes, 'minute')
+  return clock(ms, now)
+}
+
+/** left is a countdown: 4:32. */
+export function left(seconds: number): string {
+  const s = Math.max(0, Math.ceil(seconds))
+  return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, '0')}`
+}
+
+/** inline puts a phrase into a sentence: English begins it with a small letter there. */
+export const inline = (words: string): string => (locale.startsWith('en') ? words.replace(/^[A-Z](?![A-Z])/, (c) => c.toLowerCase()) : words)

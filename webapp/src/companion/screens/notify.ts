@@ -1,0 +1,42 @@
+// M3: what notifications are for, then the system's question, then what was decided and how to change it.
+import type { App } from '../app'
+import { button, h, icon } from '../dom'
+import { t, type Key } from '../i18n'
+import { heading, type Screen } from '../shell'
+import { sayHello, turnOn, type PushState } from '../worker'
+import { busy } from './pair'
+
+export function notify(app: App): Screen {
+  const body = h('div', { class: 'page centred' })
+  const show = (state: PushState) => body.replaceChildren(...content(app, state, show))
+  show(app.push ?? 'ask')
+  if (app.push === undefined) void app.findPush().then(show)
+  return { title: t('notify.title'), body, back: () => app.go('') }
+}
+
+function content(app: App, state: PushState, show: (s: PushState) => void): HTMLElement[] {
+  if (state === 'on') return [hero('good', 'check'), heading(t('notify.is_on')), h('p', { class: 'lead' }, t('notify.is_on_means')), actions(leave(app, t('done'), 'primary'))]
+  if (state === 'ask') {
+    const on = button(t('notify.on'), () => void ask(app, on, show), { kind: 'primary', icon: 'bell' })
+    return [hero('', 'bell'), heading(t('notify.title')), h('p', { class: 'lead' }, t('notify.why')), h('p', {}, t('notify.shows')), actions(on, leave(app, t('notify.later'), 'quiet'), h('p', { class: 'hint' }, t('notify.later_means')))]
+  }
+  const how: HTMLElement[] = [hero('warn', 'bell'), heading(t(`notify.${state}` as Key)), h('p', { class: 'lead' }, t(`notify.${state}_means` as Key))]
+  if (state === 'denied') how.push(h('p', {}, t(app.platform.ios ? 'notify.undo_ios' : app.platform.android ? 'notify.undo_android' : 'notify.undo_desktop')))
+  const again = state === 'broken' || state === 'denied'
+    ? button(t('retry'), () => void app.findPush().then((s) => { show(s); app.shell.focus() }), { kind: 'secondary' }) : ''
+  return [...how, actions(again, leave(app, t('done'), 'primary'))]
+}
+
+const hero = (look: string, drawn: 'bell' | 'check') => h('div', { class: `hero ${look}` }, icon(drawn))
+const actions = (...all: (HTMLElement | '')[]) => h('div', { class: 'actions' }, ...all.filter((a) => a !== ''))
+const leave = (app: App, words: string, kind: 'primary' | 'quiet') => button(words, () => app.go('', true), { kind })
+
+async function ask(app: App, on: HTMLButtonElement, show: (s: PushState) => void): Promise<void> {
+  const free = busy(on)
+  const state = await turnOn(app.accounts)
+  free()
+  app.push = state
+  show(state)
+  app.shell.focus()
+  if (state === 'on') await sayHello(t('notify.hello_title'), t('notify.hello_body')).catch(() => undefined)
+}

@@ -1,0 +1,109 @@
+// Asks the server what waits for this phone: at once when the app is opened, seen again or back on the net, then every few seconds
+// while it is visible. Push is only a hint; this is how a request is found without it.
+import { Offline, Problem, setClock } from './api'
+import { pending, type Open } from './device'
+import { changeAccount, type Account } from './store'
+
+export interface Waiting extends Open { account: Account }
+export interface Snapshot { requests: Waiting[]; checkedAt: number; online: boolean }
+
+const visible = 3_000
+const hidden = 30_000
+const retryMost = 30_000
+
+/** nextDelay is the pause before the next question: 1, 2, 4 … 30 s after failures. */
+export function nextDelay(failures: number, isVisible: boolean, retryAfter = 0): number {
+  if (failures > 0) return Math.max(Math.min(1000 * 2 ** (failures - 1), retryMost), retryAfter * 1000)
+  return isVisible ? visible : hidden
+}
+
+export class Watch {
+  snapshot: Snapshot = { requests: [], checkedAt: 0, online: navigator.onLine }
+  private readonly listeners = new Set<(s: Snapshot) => void>()
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private failures = 0
+  private retryAfter = 0
+  private running: Promise<void> | undefined
+  private again = false
+  private first = true
+
+  constructor(private readonly accounts: () => Account[]) {}
+
+  start(): void {
+    const now = () => { this.failures = 0; void this.check() }
+    document.addEventListener('visibilitychange', () => { if (document.visibilityState === 'visible') now() })
+    addEventListener('pageshow', now)
+    addEventListener('focus', now)
+    addEventListener('online', now)
+    addEventListener('offline', () => this.tell({ ...this.snapshot, online: false }))
+    navigator.serviceWorker?.addEventListener('message', (e) => { if (e.data?.t === 'push') now() })
+    void this.check()
+  }
+
+  /** listen hears every snapshot until the returned function is called. */
+  listen(heard: (s: Snapshot) => void): () => void {
+    this.listeners.add(heard)
+    return () => this.listeners.delete(heard)
+  }
+
+  /** check asks now; a call during a question asks once more after it. */
+  check(): Promise<void> {
+    if (this.running) { this.again = true; return this.running }
+    clearTimeout(this.timer)
+    this.running = this.ask().finally(() => {
+      this.running = undefined
+      if (this.again) { this.again = false; void this.check(); return }
+      this.timer = setTimeout(() => void this.check(), nextDelay(this.failures, document.visibilityState === 'visible', this.retryAfter))
+    })
+    return this.running
+  }
+
+  private async ask(): Promise<void> {
+    // A removed phone is asked about once more when the app starts: the service may have been the one at fault.
+    const asked = this.accounts().filter((a) => a.state === 'active' || (a.state === 'removed' && this.first))
+    this.first = false
+    this.retryAfter = 0
+    const lists = await Promise.all(asked.map((a) => this.list(a)))
+    const failed = lists.some((l) => l === 'failed')
+    this.failures = failed ? this.failures + 1 : 0
+    const offline = failed && lists.every((l) => l === 'failed')
+    const requests = lists.flatMap((l, i) => (l === 'failed' ? this.before(asked[i]!) : l))
+    this.tell({
+      requests: requests.sort((a, b) => a.exp - b.exp),
+      checkedAt: offline ? this.snapshot.checkedAt : Date.now(),
+      online: !offline && (asked.length > 0 || navigator.onLine),
+    })
+  }
+
+  private before(account: Account): Waiting[] {
+    return this.snapshot.requests.filter((r) => r.account.id === account.id)
+  }
+
+  private async list(account: Account): Promise<Waiting[] | 'failed'> {
+    try {
+      const got = await pending(account)
+      await setClock(account, got.server_time)
+      if (account.state === 'removed') await this.mark(account, 'active')
+      // The activation is answered by the pairing itself, never shown.
+      return got.items.filter((i) => i.act !== 'device.activate').map((i) => ({ ...i, account }))
+    } catch (e) {
+      if (e instanceof Problem && e.code === 'unauthorized') {
+        await this.mark(account, 'removed')
+        return []
+      }
+      if (e instanceof Problem) this.retryAfter = Math.max(this.retryAfter, e.retryAfter)
+      else if (!(e instanceof Offline)) throw e
+      return 'failed'
+    }
+  }
+
+  private async mark(account: Account, state: 'active' | 'removed'): Promise<void> {
+    account.state = state
+    await changeAccount(account.id, { state })
+  }
+
+  private tell(s: Snapshot): void {
+    this.snapshot = s
+    for (const l of [...this.listeners]) l(s)
+  }
+}

@@ -1,0 +1,85 @@
+// The calls of the console, each with the workspace of this tab.
+
+import { recentlyActive } from '../shared/activity'
+import { ApiError, call, type CallOptions } from '../shared/api'
+import type {
+  Confirmation, Device, Directory, Page, Pairing, PairingStart, PairingState, PasswordLink,
+  Person, Revealed, Role, Session, Setup, SetupRequest, Team,
+} from '../shared/types'
+import type { Question } from './confirm/ask'
+import { noteServerTime } from './server-clock'
+import { sessionEnd } from './session-end'
+import { activeSlug } from './workspace'
+
+interface Options extends CallOptions {
+  /** The page asks by itself: does not count as somebody being there. */
+  background?: boolean
+  /** A 401 is an answer here, not the end of a session. */
+  quiet?: boolean
+}
+
+async function send<T>(method: string, path: string, { background, quiet, ...options }: Options = {}): Promise<T> {
+  const headers: Record<string, string> = { ...options.headers }
+  const slug = activeSlug()
+  if (slug) headers['Countersign-Workspace'] = slug
+  if (background ?? (method === 'GET' && !recentlyActive())) headers['Countersign-Background'] = '1'
+  try {
+    return await call<T>(method, path, { ...options, headers })
+  } catch (error) {
+    if (!quiet && error instanceof ApiError && error.status === 401 && error.code === 'unauthorized') sessionEnd.report()
+    throw error
+  }
+}
+
+const id = encodeURIComponent
+
+export const api = {
+  setup: () => send<Setup>('GET', '/v1/setup'),
+  claim: (body: SetupRequest) => send<{ workspace: { id: string; slug: string } }>('POST', '/v1/setup', { body, quiet: true }),
+
+  workspace: (slug: string) => send<{ slug: string; name: string }>('GET', `/v1/workspaces/${id(slug)}`),
+
+  session: async (options: Options = {}) => {
+    const session = await send<Session>('GET', '/v1/session', { quiet: true, ...options })
+    noteServerTime(session.server_time)
+    return session
+  },
+  signIn: (body: { workspace: string; email: string; password: string }) => send<Session>('POST', '/v1/session', { body, quiet: true }),
+  signOut: () => send<void>('DELETE', '/v1/session', { quiet: true }),
+  verify: (password: string) => send<void>('POST', '/v1/session/verify', { body: { password } }),
+  setPassword: (body: { token: string; password: string }) => send<void>('POST', '/v1/session/password', { body, quiet: true }),
+
+  directory: (options: Options = {}) => send<Directory>('GET', '/v1/directory', options),
+
+  people: (q: string, after?: string) => send<Page<Person>>('GET', `/v1/people?${query({ limit: '50', q, after })}`),
+  addPerson: (body: { name: string; email: string; role: Role }) => send<PasswordLink & { person: Person }>('POST', '/v1/people', { body }),
+  passwordLink: (person: string) => send<PasswordLink>('POST', `/v1/people/${id(person)}/password-link`),
+  changePerson: (person: string, body: { role?: Role; active?: boolean }) => send<Person>('PATCH', `/v1/people/${id(person)}`, { body }),
+  teams: (after?: string) => send<Page<Team>>('GET', `/v1/teams?${query({ limit: '50', after })}`),
+
+  devices: () => send<{ items: Device[] }>('GET', '/v1/devices'),
+  removeDevice: (device: string, confirmation: string) => send<void>('DELETE', `/v1/devices/${id(device)}`, { body: { confirmation_id: confirmation } }),
+
+  pair: (confirmation?: string) => send<PairingStart>('POST', '/v1/pairings', { body: confirmation ? { confirmation_id: confirmation } : {} }),
+  pairing: (pairing: string, wait: number, since: PairingState, signal: AbortSignal) =>
+    send<Pairing>('GET', `/v1/pairings/${id(pairing)}?wait=${wait}&since=${since}`, { signal, background: true, timeout: (wait + 10) * 1000 }),
+  match: (pairing: string, match: boolean) => send<Pairing>('POST', `/v1/pairings/${id(pairing)}/match`, { body: { match } }),
+
+  ask: (question: Question) => send<Confirmation>('POST', '/v1/confirmations', { body: question }),
+  confirmation: (cid: string) => send<Confirmation>('GET', `/v1/confirmations/${id(cid)}`, { background: true }),
+  awaitConfirmation: (cid: string, wait: number, since: number, signal: AbortSignal) =>
+    send<Confirmation>('GET', `/v1/confirmations/${id(cid)}?${query({ wait: wait ? String(wait) : undefined, since_version: String(since) })}`, { signal, background: true, timeout: (wait + 10) * 1000 }),
+  cancelConfirmation: (cid: string) => send<unknown>('POST', `/v1/confirmations/${id(cid)}/cancel`, { keepalive: true }),
+  resendConfirmation: (cid: string) => send<Confirmation | undefined>('POST', `/v1/confirmations/${id(cid)}/resend`),
+  reveal: (cid: string) => send<Revealed>('POST', `/v1/confirmations/${id(cid)}/reveal`),
+  /** For the receipt; nothing waits for it. */
+  tokenEvent: (cid: string, event: 'shown' | 'hidden' | 'copied' | 'closed') => {
+    send<void>('POST', `/v1/confirmations/${id(cid)}/events`, { body: { event }, keepalive: true, quiet: true, background: event === 'hidden' }).catch(() => undefined)
+  },
+}
+
+function query(values: Record<string, string | undefined>): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(values)) if (value) query.set(name, value)
+  return query.toString()
+}

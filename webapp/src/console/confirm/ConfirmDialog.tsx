@@ -1,0 +1,218 @@
+// The dialog "Confirm your identity to continue": draws the view of one question.
+
+import { useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react'
+import { clock, countdown, grouped, list, moment, spelled } from '../../shared/format'
+import { errorText } from '../errors'
+import { useT, type Key } from '../i18n'
+import { sessionEnd } from '../session-end'
+import { Button } from '../ui/button'
+import { Icon, type IconName } from '../ui/icons'
+import { Modal, ModalActions } from '../ui/modal'
+import { Rich, useNow } from '../ui/parts'
+import { secondsLeft, shareLeft, type Ask, type AskView } from './ask'
+import { handsOut, needsHint, spokenWarning, waitLine, type Tone, type WaitLine } from './wait-lines'
+
+interface Props {
+  ask: Pick<Ask<unknown>, 'view' | 'subscribe' | 'start' | 'resume' | 'resend'>
+  after: Key
+  leave: () => void
+  pair: () => void
+}
+
+const open = new Set(['creating', 'waiting', 'collecting'])
+
+export function ConfirmDialog({ ask, after, leave, pair }: Props) {
+  const { t } = useT()
+  const view = useSyncExternalStore(ask.subscribe, ask.view)
+  const now = useNow(250).getTime()
+  const title = t('console.confirm.title')
+  const waiting = open.has(view.phase)
+  useTitleCountdown(view, now, title)
+  useSessionEnd(view, leave)
+  const pending = view.phase === 'waiting'
+  return (
+    <Modal title={title} onCancel={leave} describedBy="confirm-line" ownRegions>
+      <Happening view={view} now={now} />
+      {pending && view.confirmation?.mode === 'code' && <Digits code={view.confirmation.code ?? ''} />}
+      {waiting && view.confirmation && <TimeLeft view={view} now={now} />}
+      {waiting && <p className="mt-5 text-sm text-muted">{t(after)}</p>}
+      <ModalActions>
+        <WayOn ask={ask} view={view} now={now} pair={pair} />
+        <Button onClick={leave}>{t(waiting ? 'common.cancel' : 'common.close')}</Button>
+      </ModalActions>
+    </Modal>
+  )
+}
+
+/** The document's title tells the state while another tab is in front. */
+function useTitleCountdown(view: AskView, now: number, title: string): void {
+  const left = view.phase === 'waiting' ? countdown(secondsLeft(view, now)) : ''
+  useEffect(() => {
+    const before = document.title
+    return () => { document.title = before }
+  }, [])
+  useEffect(() => { document.title = left ? `(${left}) ${title}` : title }, [left, title])
+}
+
+function useSessionEnd(view: AskView, leave: () => void): void {
+  const ended = useSyncExternalStore(sessionEnd.subscribe, sessionEnd.happened)
+  useEffect(() => { if (view.phase === 'session') sessionEnd.report() }, [view.phase])
+  // The dialog that asks to sign in again says the rest.
+  useEffect(() => { if (ended) leave() }, [ended, leave])
+}
+
+// --- what is happening
+
+const icons: Record<Tone, { icon: IconName; look: string }> = {
+  wait: { icon: 'phone', look: 'bg-accent-soft text-accent' },
+  good: { icon: 'tick', look: 'bg-good-soft text-good' },
+  warn: { icon: 'warn', look: 'bg-warn-soft text-warn' },
+  bad: { icon: 'stop', look: 'bg-bad-soft text-bad' },
+  ended: { icon: 'clock', look: 'bg-hover text-muted' },
+}
+
+/** Both regions stand before text is put in; the line itself is what is spoken. */
+function Happening({ view, now }: { view: AskView; now: number }) {
+  const { t } = useT()
+  const line = useCalmLine(waitLine(view))
+  const { icon, look } = icons[line.tone]
+  const text = <p data-testid="live-state"><LineText line={line} view={view} /></p>
+  const lost = view.link === 'reconnecting' || view.link === 'offline'
+  const hint = needsHint(view, now)
+  return (
+    <div className="mt-5 flex items-start gap-4">
+      <span className={`grid size-10 shrink-0 place-items-center rounded-full border border-transparent ${look}`}><Icon name={icon} /></span>
+      <div id="confirm-line" className="min-w-0 flex-1 self-center [overflow-wrap:anywhere]">
+        <div role="alert">{line.urgent && text}</div>
+        <div role="status" aria-atomic="false">
+          {!line.urgent && text}
+          <Spoken view={view} now={now} />
+          {hint && <p className="mt-2 text-sm text-muted">{t('console.wait.hint')}</p>}
+          {lost && open.has(view.phase) && (
+            <p className="mt-2 flex items-start gap-1.5 text-sm text-warn">
+              <Icon name="warn" className="mt-0.5 size-4" />{t(view.link === 'offline' ? 'console.wait.offline' : 'console.wait.reconnecting')}
+            </p>
+          )}
+        </div>
+      </div>
+    </div>
+  )
+}
+
+function LineText({ line, view }: { line: WaitLine; view: AskView }) {
+  const { t, language } = useT()
+  if (line.key === 'console.wait.failed') return <>{errorText(t, language, view.error)}</>
+  const names = list(line.devices ?? [], language)
+  const values = {
+    time: line.at ? moment(new Date(line.at), new Date(), language) : clock(new Date(), language),
+    count: line.count ?? 0,
+    itsMe: t('common.itsMe'),
+  }
+  return <Rich k={line.key} values={values} parts={{ device: <bdi>{names}</bdi> }} />
+}
+
+/** The line, changing at most once a second unless it is urgent, so that none is cut off in speech. */
+function useCalmLine(line: WaitLine): WaitLine {
+  const [shown, setShown] = useState(line)
+  const since = useRef(Date.now())
+  const same = JSON.stringify(line) === JSON.stringify(shown)
+  useEffect(() => {
+    if (same) return
+    const change = () => {
+      since.current = Date.now()
+      setShown(line)
+    }
+    const wait = line.urgent ? 0 : since.current + 1000 - Date.now()
+    if (wait <= 0) return change()
+    const timer = setTimeout(change, wait)
+    return () => clearTimeout(timer)
+  })
+  return line.urgent ? line : shown
+}
+
+/** One minute, half a minute: spoken once each. */
+function Spoken({ view, now }: { view: AskView; now: number }) {
+  const { t } = useT()
+  const [key, setKey] = useState<Key | null>(null)
+  const left = view.phase === 'waiting' && view.confirmation ? secondsLeft(view, now) : 0
+  const before = useRef(left)
+  useEffect(() => {
+    const warning = spokenWarning(before.current, left)
+    before.current = left
+    if (warning) setKey(warning)
+  }, [left])
+  return <span className="sr-only">{key && view.phase === 'waiting' ? t(key) : ''}</span>
+}
+
+// --- the code and the time
+
+function Digits({ code }: { code: string }) {
+  const { t } = useT()
+  return (
+    <div className="mt-6 rounded-xl border border-line bg-sunken px-4 py-5 text-center">
+      <p className="text-sm text-muted">{t('console.confirm.type_code')}</p>
+      <p className="mt-1 font-mono text-5xl leading-tight font-semibold tracking-wide tabular-nums max-cards:text-[min(3rem,13vw)]">
+        <span data-testid="match-code" aria-hidden="true" translate="no">{grouped(code)}</span>
+        <span className="sr-only">{spelled(code)}</span>
+      </p>
+    </div>
+  )
+}
+
+function TimeLeft({ view, now }: { view: AskView; now: number }) {
+  const { t } = useT()
+  const left = secondsLeft(view, now)
+  const low = left <= 60
+  return (
+    <div className="mt-6">
+      <div className="flex items-baseline justify-between text-sm">
+        <span className="text-muted">{t('console.confirm.time_left')}</span>
+        <span role="timer" data-testid="countdown" className={`font-medium tabular-nums ${low ? 'text-warn' : ''}`}>{countdown(left)}</span>
+      </div>
+      <div aria-hidden="true" className="mt-2 h-1 overflow-hidden rounded-full bg-hover">
+        <div className={`countdown-bar h-full origin-left rounded-full transition-transform duration-300 ease-linear ${low ? 'bg-warn' : 'bg-accent-fill'}`} style={{ transform: `scaleX(${shareLeft(view, now)})` }} />
+      </div>
+    </div>
+  )
+}
+
+// --- the ways on
+
+const askAgain: Partial<Record<AskView['phase'], Key>> = {
+  denied: 'common.tryAgain',
+  limited: 'common.tryAgain',
+  locked: 'common.tryAgain',
+  unreachable: 'common.tryAgain',
+  failed: 'common.tryAgain',
+  refused: 'common.tryAgain',
+  expired: 'console.confirm.send_again',
+  cancelled: 'console.confirm.ask_again',
+  consumed: 'console.confirm.ask_again',
+}
+
+/** The same button in the same place, whatever its name is: nothing new slips under a finger. */
+function WayOn({ ask, view, now, pair }: { ask: Props['ask']; view: AskView; now: number; pair: () => void }) {
+  const { t } = useT()
+  const wait = Math.ceil((view.nextAt - now) / 1000)
+  if (view.phase === 'no_device') return <Button look="primary" onClick={pair}>{t('console.pair.action')}</Button>
+  if (view.phase === 'waiting') {
+    if (view.resendRefused) return <p className="text-sm text-muted">{t('console.confirm.no_more')}</p>
+    return <Later wait={wait} label={t('console.confirm.send_again')} busy={view.resending} run={() => void ask.resend()} />
+  }
+  const key = askAgain[view.phase]
+  if (!key || (view.phase === 'consumed' && !handsOut(view))) return null
+  const again = () => (view.phase === 'refused' ? ask.resume() : void ask.start())
+  const held = view.phase === 'denied' || view.phase === 'limited' || view.phase === 'locked'
+  return <Later primary wait={held ? wait : 0} label={t(key)} run={again} />
+}
+
+/** A button that says how long it still waits. It keeps the focus while it does. */
+function Later({ wait, label, run, busy = false, primary = false }: { wait: number; label: string; run: () => void; busy?: boolean; primary?: boolean }): ReactNode {
+  const { t } = useT()
+  const held = wait > 0
+  return (
+    <Button look={primary ? 'primary' : 'secondary'} busy={busy} aria-disabled={held} onClick={() => { if (!held) run() }} className="tabular-nums">
+      {held ? t('console.confirm.label_in', { label, wait: wait >= 90 ? t('console.confirm.minutes', { count: Math.ceil(wait / 60) }) : `${wait} s` }) : label}
+    </Button>
+  )
+}

@@ -1,0 +1,259 @@
+// The tab "IDP Settings" with its section "Directory Sync".
+
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useRef, type ReactNode } from 'react'
+import { ApiError } from '../../shared/api'
+import { relative } from '../../shared/format'
+import type { Directory, Role, TokenInfo } from '../../shared/types'
+import { api } from '../api'
+import { useConfirm } from '../confirm/run'
+import { useT, type Key, type T } from '../i18n'
+import { keyOf, useSession } from '../session'
+import { ForbiddenPage } from '../shell/ErrorPages'
+import { usePairing } from '../pairing/open'
+import { tokenIdOf } from '../token/guard'
+import { Secret } from '../token/secret'
+import { ShowToken, type RevealedInfo } from '../token/ShowToken'
+import { Button } from '../ui/button'
+import { CopyField } from '../ui/copy'
+import { useDialogs } from '../ui/dialogs'
+import { Icon, type IconName } from '../ui/icons'
+import { Notice } from '../ui/notice'
+import { Cell, Row, Table } from '../ui/table'
+import { Badge, Card, LoadError, Rich, Skeleton, Time, useNow, type BadgeTone } from '../ui/parts'
+
+const refreshMs = 15_000
+
+export function IdpTab() {
+  const session = useSession()
+  const directory = useQuery({ queryKey: keyOf(session, 'directory'), queryFn: () => api.directory(), refetchInterval: refreshMs })
+  const { data, error } = directory
+  if (!data && error instanceof ApiError && error.status === 403) return <ForbiddenPage roles={allowed(error)} />
+  if (!data && error) return <Card><LoadError error={error} retry={() => void directory.refetch()} /></Card>
+  return (
+    <div className="space-y-10">
+      <Provider directory={data} />
+      <Sync directory={data} />
+    </div>
+  )
+}
+
+function allowed(error: ApiError): Role[] | undefined {
+  const roles = error.fields['allowed_roles']
+  return Array.isArray(roles) ? (roles as Role[]) : undefined
+}
+
+function Section({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section>
+      <h2 className="mb-4 text-lg font-semibold">{title}</h2>
+      {children}
+    </section>
+  )
+}
+
+// --- identity provider
+
+function Provider({ directory }: { directory: Directory | undefined }) {
+  const { t } = useT()
+  return (
+    <Section title={t('console.idp.provider')}>
+      <Card className="p-6 max-cards:p-5">
+        {directory ? (
+          <dl className="grid gap-5 cards:grid-cols-2">
+            <div>
+              <dt className="text-sm text-muted">{t('console.idp.detected')}</dt>
+              <dd className="mt-0.5 font-medium [overflow-wrap:anywhere]">{directory.idp.name ?? t('console.idp.none_yet')}</dd>
+            </div>
+            <div>
+              <dt className="text-sm text-muted">{t('console.idp.sso')}</dt>
+              <dd className="mt-0.5 font-medium">{t('console.idp.sso_none')}</dd>
+            </div>
+          </dl>
+        ) : <Skeleton lines={2} />}
+      </Card>
+    </Section>
+  )
+}
+
+// --- directory sync
+
+function Sync({ directory }: { directory: Directory | undefined }) {
+  const { t } = useT()
+  return (
+    <Section title={t('console.idp.sync')}>
+      {directory ? (
+        <div className="space-y-6">
+          <Card>
+            <Status directory={directory} />
+            <Connection directory={directory} />
+            <View directory={directory} />
+          </Card>
+          <Tokens tokens={directory.tokens} />
+        </div>
+      ) : <Card className="p-6"><Skeleton lines={9} /></Card>}
+    </Section>
+  )
+}
+
+const states: Record<string, { icon: IconName; tone: BadgeTone; word: Key }> = {
+  not_set_up: { icon: 'off', tone: 'plain', word: 'console.status.not_set_up' },
+  waiting: { icon: 'clock', tone: 'accent', word: 'console.status.waiting' },
+  healthy: { icon: 'tick', tone: 'good', word: 'console.status.healthy' },
+  silent: { icon: 'warn', tone: 'warn', word: 'console.status.silent' },
+}
+
+function Status({ directory }: { directory: Directory }) {
+  const { t, language } = useT()
+  const now = useNow(30_000)
+  const { status, counts } = directory
+  const state = states[status.state]
+  return (
+    <div className="flex flex-wrap items-center justify-between gap-x-8 gap-y-4 border-b border-line p-6 max-cards:p-5">
+      <div role="status" className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-2">
+        <Badge tone={state?.tone ?? 'plain'} icon={state?.icon ?? 'info'}>{state ? t(state.word) : status.state}</Badge>
+        <span className="min-w-0 text-muted">{sentence(t, directory, (at) => relative(new Date(at), now, language))}</span>
+      </div>
+      <dl className="flex gap-6 text-sm">
+        <Count value={counts.people} word={t('console.idp.people', { count: counts.people })} />
+        <Count value={counts.teams} word={t('console.idp.teams', { count: counts.teams })} />
+      </dl>
+    </div>
+  )
+}
+
+function sentence(t: T, { status, idp }: Directory, ago: (at: string) => string): string {
+  const name = idp.name ?? status.last_client ?? t('console.idp.your_idp')
+  const time = status.last_request_at ? ago(status.last_request_at) : ''
+  if (status.state === 'not_set_up') return t('console.status.not_set_up_text')
+  if (status.state === 'waiting' || !time) return t('console.status.waiting_text')
+  return t(status.state === 'silent' ? 'console.status.silent_text' : 'console.status.healthy_text', { name, time })
+}
+
+function Count({ value, word }: { value: number; word: string }) {
+  const { language } = useT()
+  return (
+    <div className="flex flex-row-reverse items-baseline gap-1.5">
+      <dt className="text-muted">{word}</dt>
+      <dd className="text-lg font-semibold tabular-nums">{new Intl.NumberFormat(language).format(value)}</dd>
+    </div>
+  )
+}
+
+function Connection({ directory }: { directory: Directory }) {
+  const { t } = useT()
+  return (
+    <div className="space-y-5 p-6 max-cards:p-5">
+      <CopyField label={t('console.idp.tenant_url')} name={t('console.idp.tenant_url')} value={directory.tenant_url} />
+      <details className="group">
+        <summary className="w-fit rounded-sm text-sm font-medium text-accent">{t('console.idp.strict')}</summary>
+        <div className="mt-4 border-l-2 border-line pl-4">
+          <p className="mb-3 text-sm text-muted">{t('console.idp.strict_hint')}</p>
+          <CopyField label={t('console.idp.strict_url')} name={t('console.idp.strict_url')} value={directory.tenant_url_strict} />
+        </div>
+      </details>
+    </div>
+  )
+}
+
+function View({ directory }: { directory: Directory }) {
+  const { t } = useT()
+  const button = useRef<HTMLButtonElement>(null)
+  const view = useViewToken(directory)
+  if (!directory.token)
+    return <div className="border-t border-line p-6 max-cards:p-5"><Notice tone="warn">{t('console.idp.no_token')}</Notice></div>
+  return (
+    <div className="flex flex-wrap items-center justify-between gap-x-8 gap-y-4 border-t border-line p-6 max-cards:flex-col max-cards:items-stretch max-cards:p-5">
+      <Phone phone={directory.phone} />
+      {directory.can.view && (
+        <Button ref={button} look="primary" className="px-5" onClick={() => void view()}><Icon name="key" className="size-4.5" />{t('console.idp.view')}</Button>
+      )}
+    </div>
+  )
+}
+
+function Phone({ phone }: { phone: Directory['phone'] }) {
+  const { t } = useT()
+  return (
+    <p className="flex min-w-0 flex-1 items-start gap-2.5 text-sm">
+      <Icon name={phone.ready ? 'phone' : 'warn'} className={`size-5 ${phone.ready ? 'text-good' : 'text-warn'}`} />
+      <span className="min-w-0 [overflow-wrap:anywhere]">
+        {phone.ready ? (
+          <>
+            <strong className="font-semibold">{t('console.idp.phone_ready')}</strong>
+            {phone.name && <> · <bdi>{phone.name}</bdi></>}
+            {phone.last_seen && <span className="text-muted"> · <Rich k="console.idp.phone_seen" parts={{ time: <Time short at={phone.last_seen} /> }} /></span>}
+          </>
+        ) : <><strong className="font-semibold">{t('console.idp.phone_none')}</strong> <span className="text-muted">{t('console.idp.phone_none_hint')}</span></>}
+      </span>
+    </p>
+  )
+}
+
+interface Handed { secret: Secret; info: RevealedInfo; confirmationId: string; tokenId: string | null }
+
+/** The whole journey: confirm on the phone, then show. */
+function useViewToken(directory: Directory): () => Promise<void> {
+  const session = useSession()
+  const confirm = useConfirm()
+  const dialogs = useDialogs()
+  const queries = useQueryClient()
+  const pair = usePairing()
+  const refresh = () => queries.invalidateQueries({ queryKey: keyOf(session, 'directory') })
+  return async () => {
+    const outcome = await confirm<Handed>({ action: 'scim.token.reveal' }, 'console.confirm.after_reveal', async ({ id, resource }) => {
+      const { token, ...info } = await api.reveal(id)
+      return { secret: new Secret(token), info, confirmationId: id, tokenId: tokenIdOf(resource) }
+    })
+    if (outcome?.kind === 'no_device') await pair()
+    if (outcome?.kind === 'done') {
+      const { secret, ...handed } = outcome.value
+      const { token } = directory
+      await dialogs.open<never>((close) => (
+        <ShowToken {...handed} secret={secret} by={token?.created_by} lastUsedAt={token?.last_used_at} close={() => close(null)} />
+      ))
+      secret.wipe()
+    }
+    void refresh()
+  }
+}
+
+// --- tokens
+
+const tokenStates: Record<string, { tone: BadgeTone; icon: IconName; word: Key }> = {
+  active: { tone: 'good', icon: 'tick', word: 'console.tokens.active' },
+  replaced: { tone: 'warn', icon: 'clock', word: 'console.tokens.replaced' },
+  expired: { tone: 'plain', icon: 'clock', word: 'console.tokens.expired' },
+  revoked: { tone: 'bad', icon: 'stop', word: 'console.tokens.revoked' },
+}
+
+const tokenHeads: Key[] = ['console.tokens.token', 'console.tokens.created', 'console.tokens.last_used', 'console.tokens.expires', 'console.tokens.state']
+
+function Tokens({ tokens }: { tokens: TokenInfo[] }) {
+  const { t } = useT()
+  if (tokens.length === 0) return null
+  return (
+    <Card className="overflow-hidden">
+      <h3 className="border-b border-line px-6 py-4 font-semibold max-cards:px-4">{t('console.tokens.title')}</h3>
+      <Table heads={tokenHeads.map((key) => ({ key }))}>{tokens.map((token) => <TokenRow key={token.id} token={token} />)}</Table>
+    </Card>
+  )
+}
+
+function TokenRow({ token }: { token: TokenInfo }) {
+  const { t } = useT()
+  const state = tokenStates[token.state]
+  return (
+    <Row>
+      <Cell label={t('console.tokens.token')}><code translate="no" className="font-mono">…{token.hint.replace(/^[….]+/, '')}</code></Cell>
+      <Cell label={t('console.tokens.created')}><Time at={token.created_at} />{token.created_by && <By name={token.created_by} />}</Cell>
+      <Cell label={t('console.tokens.last_used')}>{token.last_used_at ? <><Time at={token.last_used_at} />{token.last_used_by && <By name={token.last_used_by} />}</> : t('console.tokens.never')}</Cell>
+      <Cell label={t('console.tokens.expires')}>{token.expires_at ? <Time at={token.expires_at} /> : t('console.tokens.never')}</Cell>
+      <Cell label={t('console.tokens.state')}><Badge tone={state?.tone ?? 'plain'} icon={state?.icon}>{state ? t(state.word) : token.state}</Badge></Cell>
+    </Row>
+  )
+}
+
+function By({ name }: { name: string }) {
+  return <span className="block text-muted [overflow-wrap:anywhere]"><Rich k="console.tokens.by" parts={{ name: <bdi>{name}</bdi> }} /></span>
+}

@@ -1,0 +1,147 @@
+// "My Profile" with "My trusted devices".
+
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useRef } from 'react'
+import type { Device } from '../../shared/types'
+import { api } from '../api'
+import { useConfirm } from '../confirm/run'
+import { roleKey } from '../errors'
+import { useT, type Key } from '../i18n'
+import { usePairing } from '../pairing/open'
+import { keyOf, useSession } from '../session'
+import { useTitle } from '../shell/title'
+import { useAnnounce } from '../ui/announce'
+import { Button } from '../ui/button'
+import { useDialogs } from '../ui/dialogs'
+import { Icon, type IconName } from '../ui/icons'
+import { Modal, ModalActions } from '../ui/modal'
+import { Notice } from '../ui/notice'
+import { Badge, Card, Empty, LoadError, PageHead, Rich, Skeleton, Time, type BadgeTone } from '../ui/parts'
+
+export function ProfilePage() {
+  const { t } = useT()
+  const { person } = useSession()
+  useTitle(t('console.account.profile'))
+  return (
+    <>
+      <PageHead title={t('console.account.profile')} />
+      <Card className="p-6 max-cards:p-5">
+        <dl className="grid gap-5 cards:grid-cols-3">
+          <Fact term={t('console.name')} value={person.name} />
+          <Fact term={t('console.email')} value={person.email} />
+          <Fact term={t('console.general.role')} value={t(roleKey[person.role])} />
+        </dl>
+      </Card>
+      <Devices />
+    </>
+  )
+}
+
+function Fact({ term, value }: { term: string; value: string }) {
+  return (
+    <div className="min-w-0">
+      <dt className="text-sm text-muted">{term}</dt>
+      <dd className="mt-0.5 font-medium [overflow-wrap:anywhere]"><bdi>{value}</bdi></dd>
+    </div>
+  )
+}
+
+function Devices() {
+  const { t } = useT()
+  const session = useSession()
+  const pair = usePairing()
+  const action = useRef<HTMLButtonElement>(null)
+  const devices = useQuery({ queryKey: keyOf(session, 'devices'), queryFn: api.devices })
+  const items = devices.data?.items ?? []
+  return (
+    <section className="mt-10">
+      <div className="mb-4 flex flex-wrap items-center justify-between gap-4">
+        <h2 className="text-lg font-semibold">{t('console.devices.title')}</h2>
+        <Button ref={action} look="primary" onClick={() => void pair()}><Icon name="phone" className="size-4.5" />{t('console.pair.action')}</Button>
+      </div>
+      <Card className="overflow-hidden">
+        {devices.isPending && <Skeleton lines={3} className="p-6" />}
+        {devices.isError && !devices.data && <LoadError error={devices.error} retry={() => void devices.refetch()} />}
+        {devices.data && items.length === 0 && <Empty icon="phone" title={t('console.devices.none')}>{t('console.devices.none_text')}</Empty>}
+        {items.length > 0 && (
+          <ul className="divide-y divide-line">
+            {items.map((device) => <DeviceRow key={device.id} device={device} only={items.filter((d) => d.state === 'active').length === 1} />)}
+          </ul>
+        )}
+      </Card>
+    </section>
+  )
+}
+
+const states: Record<string, { tone: BadgeTone; icon: IconName; word: Key }> = {
+  active: { tone: 'good', icon: 'tick', word: 'console.devices.active' },
+  removed: { tone: 'plain', icon: 'off', word: 'console.devices.removed' },
+  revoked: { tone: 'plain', icon: 'off', word: 'console.devices.removed' },
+}
+
+const platforms: Record<string, string> = { ios: 'iOS', android: 'Android', web: 'Web' }
+
+const protections: Record<string, Key> = {
+  software: 'console.devices.key_software',
+  hardware: 'console.devices.key_hardware',
+  strongbox: 'console.devices.key_hardware',
+  tee: 'console.devices.key_hardware',
+  secure_enclave: 'console.devices.key_hardware',
+}
+
+function DeviceRow({ device, only }: { device: Device; only: boolean }) {
+  const { t } = useT()
+  const remove = useRemove(device, only)
+  const state = states[device.state]
+  const active = device.state === 'active'
+  const protection = protections[device.key_protection]
+  return (
+    <li className="flex flex-wrap items-start gap-x-4 gap-y-3 p-6 max-cards:p-5">
+      <span className={`grid size-11 shrink-0 place-items-center rounded-full ${active ? 'bg-accent-soft text-accent' : 'bg-hover text-muted'}`}><Icon name="phone" className="size-6" /></span>
+      <div className="min-w-0 flex-1 basis-48">
+        <p className="flex flex-wrap items-center gap-x-3 gap-y-1">
+          <bdi className="font-medium [overflow-wrap:anywhere]">{device.name}</bdi>
+          <Badge tone={state?.tone ?? 'warn'} icon={state?.icon ?? 'clock'}>{t(state?.word ?? 'console.devices.pending')}</Badge>
+        </p>
+        <p className="mt-1 text-sm text-muted">{platforms[device.platform] ?? device.platform}{' · '}{protection ? t(protection) : device.key_protection}</p>
+        <p className="mt-0.5 text-sm text-muted">
+          {device.created_at && <><Rich k="console.devices.added" parts={{ time: <Time at={device.created_at} /> }} />{' · '}</>}
+          {device.last_seen ? <Rich k="console.devices.seen" parts={{ time: <Time at={device.last_seen} /> }} /> : t('console.devices.never_seen')}
+        </p>
+      </div>
+      {active && <Button aria-label={t('console.devices.remove_named', { name: device.name })} onClick={() => void remove()}>{t('console.devices.remove')}</Button>}
+    </li>
+  )
+}
+
+/** "Remove device?", then the confirmation with its six digits, then the removal. */
+function useRemove(device: Device, only: boolean): () => Promise<void> {
+  const { t } = useT()
+  const session = useSession()
+  const queries = useQueryClient()
+  const dialogs = useDialogs()
+  const confirm = useConfirm()
+  const announce = useAnnounce()
+  return async () => {
+    const sure = await dialogs.open<true>((close) => <RemoveDialog device={device} only={only} close={close} />)
+    if (!sure) return
+    const question = { action: 'device.remove', resource: `device:${device.id}` }
+    const outcome = await confirm(question, 'console.confirm.after_remove', ({ id }) => api.removeDevice(device.id, id))
+    if (outcome?.kind === 'done') announce(t('console.devices.was_removed', { name: device.name }))
+    await queries.invalidateQueries({ queryKey: keyOf(session) })
+  }
+}
+
+function RemoveDialog({ device, only, close }: { device: Device; only: boolean; close: (sure: true | null) => void }) {
+  const { t } = useT()
+  return (
+    <Modal title={t('console.devices.remove_title')} onCancel={() => close(null)}>
+      <p className="mt-3 [overflow-wrap:anywhere]"><Rich k="console.devices.remove_text" parts={{ name: <bdi>{device.name}</bdi> }} /></p>
+      {only && <Notice tone="warn" className="mt-5">{t('console.devices.remove_only')}</Notice>}
+      <ModalActions>
+        <Button onClick={() => close(null)}>{t('common.cancel')}</Button>
+        <Button look="danger" onClick={() => close(true)}>{t('console.devices.remove_action')}</Button>
+      </ModalActions>
+    </Modal>
+  )
+}

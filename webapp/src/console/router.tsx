@@ -1,0 +1,157 @@
+// The console's pages and their addresses. Pages are loaded when they are first
+// gone to; what they need to know about the sign-in is asked here, once.
+
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router'
+import { api } from './api'
+import { queryClient, sessionQuery } from './session'
+import { Root } from './shell/Root'
+import { PageError, NotFoundPage } from './shell/ErrorPages'
+import { lastSlug } from './workspace'
+
+const setupQuery = { queryKey: ['setup'], queryFn: api.setup, staleTime: 60_000 }
+
+/** Sends the first visitor of an empty service to its set-up. */
+async function setUpFirst(): Promise<void> {
+  const setup = await queryClient.fetchQuery(setupQuery)
+  if (setup.needed) throw redirect({ to: '/setup' })
+}
+
+const root = createRootRoute({ component: Root, notFoundComponent: NotFoundPage, errorComponent: PageError })
+
+const setup = createRoute({
+  getParentRoute: () => root,
+  path: '/setup',
+  loader: async () => ({
+    setup: await queryClient.fetchQuery(setupQuery),
+    session: await queryClient.fetchQuery(sessionQuery),
+  }),
+  component: lazyRouteComponent(() => import('./pages/SetupPage'), 'SetupPage'),
+})
+
+const home = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  beforeLoad: async () => {
+    if (await queryClient.fetchQuery(sessionQuery)) throw redirect({ to: '/members' })
+    await setUpFirst()
+    throw redirect({ to: '/signin' })
+  },
+})
+
+const findWorkspace = createRoute({
+  getParentRoute: () => root,
+  path: '/signin',
+  beforeLoad: setUpFirst,
+  component: lazyRouteComponent(() => import('./pages/FindWorkspacePage'), 'FindWorkspacePage'),
+})
+
+/** Where to go after signing in: a path of this console and nothing else. */
+function nextPath(search: Record<string, unknown>): { next?: string } {
+  const { next } = search
+  return typeof next === 'string' && /^\/(?![/\\])/.test(next) ? { next } : {}
+}
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/w/$slug',
+  validateSearch: nextPath,
+  beforeLoad: setUpFirst,
+  loader: ({ params }) => queryClient.fetchQuery({ queryKey: ['public-workspace', params.slug], queryFn: () => api.workspace(params.slug), staleTime: 60_000 }),
+  component: lazyRouteComponent(() => import('./pages/SignInPage'), 'SignInPage'),
+  errorComponent: lazyRouteComponent(() => import('./pages/SignInPage'), 'NoSuchWorkspace'),
+})
+
+const setPassword = createRoute({
+  getParentRoute: () => root,
+  path: '/w/$slug/set-password',
+  component: lazyRouteComponent(() => import('./pages/SetPasswordPage'), 'SetPasswordPage'),
+})
+
+const shell = createRoute({
+  getParentRoute: () => root,
+  id: 'shell',
+  beforeLoad: async ({ location }) => {
+    if (await queryClient.ensureQueryData(sessionQuery)) return
+    await setUpFirst()
+    const slug = lastSlug()
+    if (!slug) throw redirect({ to: '/signin' })
+    throw redirect({ to: '/w/$slug', params: { slug }, search: { next: location.pathname } })
+  },
+  component: lazyRouteComponent(() => import('./shell/Shell'), 'Shell'),
+  notFoundComponent: NotFoundPage,
+})
+
+const members = createRoute({
+  getParentRoute: () => shell,
+  path: '/members',
+  component: lazyRouteComponent(() => import('./pages/MembersPage'), 'MembersPage'),
+})
+
+const teams = createRoute({
+  getParentRoute: () => shell,
+  path: '/teams',
+  component: lazyRouteComponent(() => import('./pages/TeamsPage'), 'TeamsPage'),
+})
+
+const profile = createRoute({
+  getParentRoute: () => shell,
+  path: '/profile',
+  component: lazyRouteComponent(() => import('./pages/ProfilePage'), 'ProfilePage'),
+})
+
+const settings = createRoute({
+  getParentRoute: () => shell,
+  path: '/settings',
+  beforeLoad: ({ location }) => {
+    if (/^\/settings\/?$/.test(location.pathname)) throw redirect({ to: '/settings/workspace' })
+  },
+  component: Outlet,
+})
+
+const settingsPages = () => import('./pages/SettingsPage')
+
+const workspace = createRoute({
+  getParentRoute: () => settings,
+  path: '/workspace',
+  component: lazyRouteComponent(settingsPages, 'SettingsPage'),
+})
+
+const general = createRoute({
+  getParentRoute: () => workspace,
+  path: '/',
+  component: lazyRouteComponent(settingsPages, 'GeneralTab'),
+})
+
+const idp = createRoute({
+  getParentRoute: () => workspace,
+  path: '/idp',
+  component: lazyRouteComponent(() => import('./pages/IdpTab'), 'IdpTab'),
+})
+
+const routeTree = root.addChildren([
+  setup, home, findWorkspace, signIn, setPassword,
+  shell.addChildren([members, teams, profile, settings.addChildren([workspace.addChildren([general, idp])])]),
+])
+
+export const router = createRouter({
+  routeTree,
+  defaultPreload: 'intent',
+  defaultPreloadStaleTime: 0,
+  scrollRestoration: true,
+  defaultErrorComponent: PageError,
+})
+
+// After a change of page the focus is on its heading; tabs of one page keep it.
+router.subscribe('onRendered', ({ fromLocation, toLocation }) => {
+  if (!fromLocation || pageOf(fromLocation.pathname) === pageOf(toLocation.pathname)) return
+  const heading = document.querySelector<HTMLElement>('main h1')
+  if (heading && !document.querySelector('dialog[open]')) heading.focus({ preventScroll: true })
+})
+
+function pageOf(path: string): string {
+  return path.startsWith('/settings') ? '/settings' : path
+}
+
+declare module '@tanstack/react-router' {
+  interface Register { router: typeof router }
+}

@@ -1,0 +1,126 @@
+// The shell: navigation on the left, who you are at its bottom, the page beside it.
+
+import { Link, Outlet, useLocation, useNavigate } from '@tanstack/react-router'
+import { useEffect, useRef, useState, useSyncExternalStore } from 'react'
+import { clock } from '../../shared/format'
+import { useT, type Key } from '../i18n'
+import { mayConfigure, SessionContext, useSession, useSessionQuery } from '../session'
+import { Icon, Mark, type IconName } from '../ui/icons'
+import { AccountMenu } from './AccountMenu'
+import { useBrand } from './title'
+
+export function Shell() {
+  const { data: session } = useSessionQuery()
+  const navigate = useNavigate()
+  useEffect(() => { if (session === null) void navigate({ to: '/' }) }, [session, navigate])
+  if (!session) return null
+  return (
+    <SessionContext value={session}>
+      <Frame key={session.workspace.id} />
+    </SessionContext>
+  )
+}
+
+function Frame() {
+  const { t } = useT()
+  return (
+    <div className="nav:grid nav:min-h-dvh nav:grid-cols-[16rem_minmax(0,1fr)]">
+      <a href="#content" className="sr-only focus:not-sr-only focus:fixed focus:top-3 focus:left-3 focus:z-20 focus:rounded-lg focus:bg-raised focus:px-4 focus:py-2 focus:shadow-pop">{t('console.skip')}</a>
+      <Sidebar />
+      <main id="content" tabIndex={-1} className="min-w-0">
+        <OfflineBanner />
+        <div className="mx-auto max-w-5xl px-10 py-9 max-nav:px-6 max-cards:px-4 max-cards:py-6"><Outlet /></div>
+      </main>
+    </div>
+  )
+}
+
+/** Beside the page from 900 px on; below that a bar with "Menu". */
+function Sidebar() {
+  const { t } = useT()
+  const { workspace } = useSession()
+  const brand = useBrand()
+  const [open, setOpen] = useState(false)
+  const toggle = useRef<HTMLButtonElement>(null)
+  const { pathname } = useLocation()
+  useEffect(() => setOpen(false), [pathname])
+  return (
+    <div
+      className="z-10 border-line bg-surface max-nav:sticky max-nav:top-0 max-nav:border-b nav:sticky nav:top-0 nav:flex nav:h-dvh nav:flex-col nav:border-r"
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape' || !open || event.defaultPrevented) return
+        setOpen(false)
+        toggle.current?.focus()
+      }}
+    >
+      <header className="flex items-center gap-3 px-5 py-4 nav:py-6 max-cards:px-4">
+        <Mark className="size-9" />
+        <div className="min-w-0 flex-1">
+          <p className="truncate leading-tight font-semibold">{brand}</p>
+          <p className="truncate text-sm text-muted" title={workspace.name}>{workspace.name}</p>
+        </div>
+        <button ref={toggle} type="button" aria-expanded={open} aria-controls="main-navigation" onClick={() => setOpen(!open)} className="flex min-h-11 items-center gap-2 rounded-lg border border-edge px-3.5 font-medium nav:hidden">
+          <Icon name={open ? 'close' : 'menu'} />{t('console.menu')}
+        </button>
+      </header>
+      <nav
+        id="main-navigation" aria-label={t('console.nav.label')}
+        className={`min-h-0 flex-1 flex-col max-nav:border-t max-nav:border-line nav:flex ${open ? 'flex max-nav:max-h-[calc(100dvh-4.5rem)] max-nav:overflow-y-auto' : 'max-nav:hidden'}`}
+      >
+        <Pages />
+        <div className="border-t border-line p-3"><AccountMenu /></div>
+      </nav>
+    </div>
+  )
+}
+
+const pages: { to: '/members' | '/teams' | '/settings/workspace'; key: Key; icon: IconName; configuring?: true }[] = [
+  { to: '/members', key: 'console.nav.members', icon: 'members' },
+  { to: '/teams', key: 'console.nav.teams', icon: 'teams' },
+  { to: '/settings/workspace', key: 'console.nav.settings', icon: 'settings', configuring: true },
+]
+
+function Pages() {
+  const { t } = useT()
+  const session = useSession()
+  const allowed = pages.filter((page) => !page.configuring || mayConfigure(session))
+  return (
+    <ul className="min-h-0 flex-1 space-y-1 overflow-y-auto p-3">
+      {allowed.map((page) => (
+        <li key={page.to}>
+          <Link
+            to={page.to}
+            className="flex min-h-11 items-center gap-3 rounded-lg px-3 font-medium transition-colors duration-100 hover:bg-hover aria-[current=page]:bg-accent-soft aria-[current=page]:text-accent"
+          >
+            <Icon name={page.icon} />{t(page.key)}
+          </Link>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+const onlineChanges = (listener: () => void) => {
+  window.addEventListener('online', listener)
+  window.addEventListener('offline', listener)
+  return () => {
+    window.removeEventListener('online', listener)
+    window.removeEventListener('offline', listener)
+  }
+}
+
+function OfflineBanner() {
+  const { t, language } = useT()
+  const online = useSyncExternalStore(onlineChanges, () => navigator.onLine)
+  const since = useRef(new Date())
+  if (online) since.current = new Date()
+  return (
+    <div role="status">
+      {!online && (
+        <p className="flex items-center gap-2 bg-warn-soft px-10 py-2.5 text-sm text-warn max-nav:px-6 max-cards:px-4">
+          <Icon name="warn" className="size-4" />{t('console.offline', { time: clock(since.current, language) })}
+        </p>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,214 @@
+// The dialog "Show Token". The value is put into the field by hand and never
+// into markup, so that neither the page's source nor its history holds it.
+
+import { useCallback, useEffect, useId, useLayoutEffect, useRef, useState, useSyncExternalStore } from 'react'
+import type { Revealed } from '../../shared/types'
+import { api } from '../api'
+import { useT, type Key } from '../i18n'
+import { sessionEnd } from '../session-end'
+import { useAnnounce } from '../ui/announce'
+import { Button } from '../ui/button'
+import { Copied, CopyField, useCopy } from '../ui/copy'
+import { Icon } from '../ui/icons'
+import { Modal, ModalActions } from '../ui/modal'
+import { Notice } from '../ui/notice'
+import { Rich, Time } from '../ui/parts'
+import { guardToken, type Loss } from './guard'
+import { masked, type Secret } from './secret'
+
+/** The person has just confirmed who they are in order to see it. */
+const tokenVisibleOnOpen = true
+
+const hideAfterMs = 60_000
+
+export type RevealedInfo = Omit<Revealed, 'token'>
+
+interface Props {
+  secret: Secret
+  info: RevealedInfo
+  confirmationId: string
+  tokenId: string | null
+  by?: string | null
+  lastUsedAt?: string | null
+  close: () => void
+}
+
+export function ShowToken(props: Props) {
+  const { t } = useT()
+  const [loss, setLoss] = useState<Loss | null>(null)
+  const { secret, confirmationId, tokenId, close } = props
+  const lose = useCallback((why: Loss) => {
+    secret.wipe()
+    setLoss(why)
+    if (why === 'session') sessionEnd.report()
+  }, [secret])
+  useGuard(tokenId, lose)
+  const ended = useSyncExternalStore(sessionEnd.subscribe, sessionEnd.happened)
+  useEffect(() => {
+    if (!ended) return
+    secret.wipe()
+    close()
+  }, [ended, secret, close])
+  const leave = useCallback(() => {
+    api.tokenEvent(confirmationId, 'closed')
+    close()
+  }, [confirmationId, close])
+  return (
+    <Modal title={t('console.token.title')} onCancel={leave} wide>
+      {loss === null ? <Value {...props} leave={leave} /> : <Lost why={loss} />}
+      <ModalActions>
+        <Button onClick={leave}>{t('common.close')}</Button>
+      </ModalActions>
+    </Modal>
+  )
+}
+
+/** Looks after session and token while mounted, and at once when the tab comes back to the front. */
+function useGuard(tokenId: string | null, lose: (why: Loss) => void): void {
+  useEffect(() => {
+    const guard = guardToken({
+      session: (signal) => api.session({ signal, background: true, timeout: 5000 }),
+      directory: (signal) => api.directory({ signal, background: true, quiet: true, timeout: 5000 }),
+      every: (run, ms) => {
+        const timer = setInterval(run, ms)
+        return () => clearInterval(timer)
+      },
+    }, tokenId, lose)
+    const shown = () => { if (document.visibilityState === 'visible') guard.check() }
+    document.addEventListener('visibilitychange', shown)
+    return () => {
+      document.removeEventListener('visibilitychange', shown)
+      guard.stop()
+    }
+  }, [tokenId, lose])
+}
+
+const losses: Record<Loss, Key> = {
+  session: 'console.token.session_ended',
+  revoked: 'console.token.revoked',
+  forbidden: 'console.token.forbidden',
+}
+
+function Lost({ why }: { why: Loss }) {
+  const { t } = useT()
+  return <Notice tone="bad" alert className="mt-6">{t(losses[why])}</Notice>
+}
+
+function Value({ secret, info, confirmationId, by, lastUsedAt, leave }: Props & { leave: () => void }) {
+  const { t } = useT()
+  const announce = useAnnounce()
+  const { visible, show, hide, why, keep, setKeep } = useMasking(confirmationId)
+  const { copy, copied, failed, failure } = useCopy(t('console.token.copied'))
+  const box = useRef<HTMLTextAreaElement>(null)
+  const id = useId()
+  useEffect(() => {
+    // A moment after the dialog: a region that changes while it appears is often not spoken.
+    const timer = setTimeout(() => announce(t('console.token.ready')), 200)
+    return () => clearTimeout(timer)
+  }, [announce, t])
+  useEffect(() => {
+    // The page may be kept for the Back button: it must not keep the token.
+    const wipe = () => {
+      secret.wipe()
+      if (box.current) box.current.value = ''
+      leave()
+    }
+    window.addEventListener('pagehide', wipe)
+    return () => window.removeEventListener('pagehide', wipe)
+  }, [secret, leave])
+  useLayoutEffect(() => {
+    if (box.current) box.current.value = visible ? secret.read() : masked(info.hint)
+  }, [visible, secret, info.hint])
+  const copyNow = (near: Element) => {
+    // The selection has to hold the value for a hand that presses Ctrl+C.
+    const select = () => {
+      show()
+      requestAnimationFrame(() => { box.current?.focus(); box.current?.select() })
+    }
+    void copy(secret.read(), near, select).then((ok) => { if (ok) api.tokenEvent(confirmationId, 'copied') })
+  }
+  return (
+    <>
+      <div className="mt-6">
+        <label htmlFor={id} className="mb-1.5 block text-sm font-medium">{t('console.token.label')}</label>
+        <textarea
+          ref={box} id={id} data-testid="token-value" readOnly rows={1} tabIndex={-1} autoComplete="off" spellCheck={false} translate="no"
+          className="field-sizing-content block min-h-11 w-full resize-none rounded-lg border border-edge bg-sunken px-3 py-2.5 font-mono text-sm [word-break:break-all]"
+        />
+        <div className="mt-3 flex flex-wrap items-center gap-3 max-cards:flex-col max-cards:items-stretch">
+          <Button look="primary" onClick={(event) => copyNow(event.currentTarget)}><Icon name="copy" className="size-4" />{t('common.copy')}</Button>
+          <Button aria-pressed={visible} aria-controls={id} onClick={visible ? hide : show}>
+            <Icon name={visible ? 'off' : 'eye'} className="size-4" />{t(visible ? 'console.token.hide' : 'console.token.show')}
+          </Button>
+          <Copied shown={copied} />
+        </div>
+        {failed && <Notice tone="warn" alert className="mt-3">{failure}</Notice>}
+        {why && !visible && <p className="mt-2 text-sm text-muted">{t(why === 'idle' ? 'console.token.remasked' : 'console.token.remasked_tab')}</p>}
+        <label className="mt-4 flex w-fit items-center gap-3 text-sm">
+          <input type="checkbox" role="switch" className="switch" checked={keep} onChange={(event) => setKeep(event.target.checked)} />
+          {t('console.token.keep')}
+        </label>
+      </div>
+      <div className="mt-6 border-t border-line pt-6">
+        <CopyField label={t('console.idp.tenant_url')} name={t('console.idp.tenant_url')} value={info.tenant_url} />
+      </div>
+      <Notice tone="info" className="mt-6"><strong className="font-semibold">{t('console.token.tip_label')}</strong> {t('console.token.tip')}</Notice>
+      <Meta info={info} by={by} lastUsedAt={lastUsedAt} />
+    </>
+  )
+}
+
+function Meta({ info, by, lastUsedAt }: { info: RevealedInfo; by?: string | null; lastUsedAt?: string | null }) {
+  const { t } = useT()
+  return (
+    <p className="mt-5 text-sm text-muted [overflow-wrap:anywhere]">
+      <Rich k={by ? 'console.token.created_by' : 'console.token.created'} parts={{ time: <Time at={info.created_at} />, person: <bdi>{by}</bdi> }} />
+      {' · '}
+      {info.expires_at ? <Rich k="console.token.expires" parts={{ time: <Time at={info.expires_at} /> }} /> : t('console.token.never_expires')}
+      {' · '}
+      {lastUsedAt ? <Rich k="console.token.last_used" parts={{ time: <Time at={lastUsedAt} /> }} /> : t('console.token.never_used')}
+      {info.previous && <><br /><Rich k="console.token.previous" values={{ hint: info.previous.hint }} parts={{ time: <Time at={info.previous.valid_until} /> }} /></>}
+    </p>
+  )
+}
+
+/** Shown or hidden: hides after a minute without activity and with the tab, unless it is kept visible. */
+function useMasking(confirmationId: string) {
+  const [visible, setVisible] = useState(tokenVisibleOnOpen)
+  const [why, setWhy] = useState<Leaving | null>(null)
+  const [keep, setKeep] = useState(false)
+  useEffect(() => {
+    if (visible) api.tokenEvent(confirmationId, 'shown')
+  }, [visible, confirmationId])
+  const conceal = useCallback((reason: Leaving | null) => {
+    setWhy(reason)
+    setVisible(false)
+    api.tokenEvent(confirmationId, 'hidden')
+  }, [confirmationId])
+  useEffect(() => {
+    if (!visible || keep) return
+    return whenLeft(conceal)
+  }, [visible, keep, conceal])
+  return { visible, why, keep, setKeep, show: () => setVisible(true), hide: () => conceal(null) }
+}
+
+type Leaving = 'idle' | 'tab'
+
+/** Runs after a minute without input here, or when the tab is hidden. */
+function whenLeft(run: (why: Leaving) => void): () => void {
+  const start = () => setTimeout(() => run('idle'), hideAfterMs)
+  let timer = start()
+  const restart = () => {
+    clearTimeout(timer)
+    timer = start()
+  }
+  const hidden = () => { if (document.visibilityState === 'hidden') run('tab') }
+  const signs = ['pointermove', 'pointerdown', 'keydown', 'wheel', 'touchstart'] as const
+  for (const sign of signs) window.addEventListener(sign, restart, { passive: true })
+  document.addEventListener('visibilitychange', hidden)
+  return () => {
+    clearTimeout(timer)
+    for (const sign of signs) window.removeEventListener(sign, restart)
+    document.removeEventListener('visibilitychange', hidden)
+  }
+}
