@@ -124,15 +124,16 @@ func (s *Service) withdraw(ctx context.Context, t outbox.Task) error {
 	if err != nil {
 		return err
 	}
+	var again error
 	for _, d := range phones {
 		if d.Push == nil || r.DecidedBy != nil && *r.DecidedBy == d.ID {
 			continue
 		}
 		res := s.Push.Send(ctx, *d.Push, push.Message{Type: push.Done, Confirmation: r.ID, Workspace: r.WorkspaceID, Expires: r.ExpiresAt})
 		s.Log.Info("push withdrawn", "provider", d.Push.Kind, "outcome", res.Outcome, "reason", res.Reason, "confirmation", r.ID)
-		if res.Outcome == push.Retry {
-			return outbox.Again{After: max(res.RetryAfter, firstRetry<<min(t.Attempts, 5)), Reason: fmt.Sprintf("%s %s", d.Push.Kind, res.Reason)}
+		if res.Outcome == push.Retry { // a second withdrawal does no harm on a phone that has had one
+			again = outbox.Again{After: max(res.RetryAfter, firstRetry<<min(t.Attempts, 5)), Reason: fmt.Sprintf("%s %s", d.Push.Kind, res.Reason)}
 		}
 	}
-	return nil
+	return again
 }

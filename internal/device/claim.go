@@ -52,17 +52,26 @@ type ServerKey struct {
 	SPKI []byte
 }
 
-// Claimed is the answer to a claim.
+// Named is a workspace or person: the id that challenges name, and the name for people.
+type Named struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// ClaimResult is the answer to a claim. The phone pins the ids and the keys: a challenge that names others is refused by it.
 type ClaimResult struct {
 	Device     string
-	Workspace  string // shown name
-	Person     string // shown name
+	Workspace  Named
+	Person     Named
 	ServerKeys []ServerKey
 	SAS        string
 }
 
 // Whose says for whom a pairing is, before the phone has shown itself.
-type Whose struct{ ID, Workspace, Person string }
+type Whose struct {
+	ID                string
+	Workspace, Person Named
+}
 
 type payload struct {
 	Secret   string `json:"secret"`
@@ -130,7 +139,7 @@ func (s *Service) whose(db *gorm.DB, p pairingRow) (Whose, error) {
 	}
 	var name string
 	err = db.Raw("SELECT name FROM workspaces WHERE id = ?", p.WorkspaceID).Scan(&name).Error
-	return Whose{ID: p.ID, Workspace: name, Person: person.Name}, err
+	return Whose{ID: p.ID, Workspace: Named{p.WorkspaceID, name}, Person: Named{person.ID, person.Name}}, err
 }
 
 // Claim gives a pairing a phone: its keys, checked by what it signed. A wrong secret is counted; the fifth ends the pairing.

@@ -42,7 +42,7 @@ func TestPairingByLinkAndByTypedCode(t *testing.T) {
 		ana := w.Workspace("acme")
 		p := begin(t, w, ana)
 		whose, err := w.Devices.Resolve(w.Ctx, strings.ToLower(strings.Replace(p.Code, "-", " ", 1)), "192.0.2.9")
-		if err != nil || whose.ID != p.ID || whose.Person != "Ana Kovač" || whose.Workspace != "Workspace acme" {
+		if err != nil || whose.ID != p.ID || whose.Person != (device.Named{ID: ana.Person, Name: "Ana Kovač"}) || whose.Workspace.Name != "Workspace acme" {
 			t.Fatalf("resolved %+v, %v", whose, err)
 		}
 		phone := w.Claim(p, "")

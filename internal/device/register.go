@@ -83,7 +83,7 @@ func (s *Service) Pushed(tx database.Tx, workspace, id string, a push.Address, r
 		return q.Updates(map[string]any{"push_state": "working", "push_detail": "", "push_delivered_at": now}).Error
 	case push.Dead:
 		if !r.DeadSince.IsZero() {
-			q = q.Where("push_registered_at < ?", r.DeadSince.Add(time.Second)) // apns2 cuts the timestamp to seconds
+			q = q.Where("push_registered_at < ?", r.DeadSince) // a younger one is a new installation
 		}
 		return q.Updates(map[string]any{"push_kind": "", "push_key": nil, "push_address": "", "push_state": "dead", "push_detail": r.Reason}).Error
 	case push.Expired:
