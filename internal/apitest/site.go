@@ -95,17 +95,23 @@ func (s *Site) Owner(slug string) *Browser {
 
 // Browser is somebody's browser: it keeps cookies and speaks the console's JSON.
 type Browser struct {
-	s    *Site
-	http *http.Client
+	t      testing.TB
+	base   string // where the service listens
+	origin string // its public URL
+	http   *http.Client
 }
 
 // Browser is a fresh one.
-func (s *Site) Browser() *Browser {
+func (s *Site) Browser() *Browser { return Visit(s.T, s.Server.URL, PublicURL) }
+
+// Visit is a fresh browser at a service that listens at base and calls itself origin.
+func Visit(t testing.TB, base, origin string) *Browser {
+	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
-		s.T.Fatal(err)
+		t.Fatal(err)
 	}
-	return &Browser{s: s, http: &http.Client{Jar: jar}}
+	return &Browser{t: t, base: base, origin: origin, http: &http.Client{Jar: jar}}
 }
 
 // Reply is an answer.
@@ -124,91 +130,96 @@ func (r Reply) Text(name string) string { t, _ := r.JSON[name].(string); return 
 
 // SignIn signs in with the test's password.
 func (b *Browser) SignIn(slug, email string) {
-	b.s.T.Helper()
+	b.t.Helper()
 	r := b.Do("POST", "/v1/session", map[string]string{"workspace": slug, "email": email, "password": Password})
 	if r.Status != http.StatusOK {
-		b.s.T.Fatalf("sign-in: %d %s", r.Status, r.Body)
+		b.t.Fatalf("sign-in: %d %s", r.Status, r.Body)
 	}
 }
 
-// Do makes a call of the console.
+// Do makes a call of the console; no answer at all fails the test.
 func (b *Browser) Do(method, path string, body any) Reply {
-	b.s.T.Helper()
+	b.t.Helper()
+	r, err := b.Try(method, path, body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return r
+}
+
+// Try is Do for a service that may be gone.
+func (b *Browser) Try(method, path string, body any) (Reply, error) {
+	b.t.Helper()
 	var raw io.Reader
 	if body != nil {
 		j, err := json.Marshal(body)
 		if err != nil {
-			b.s.T.Fatal(err)
+			b.t.Fatal(err)
 		}
 		raw = bytes.NewReader(j)
 	}
-	req, err := http.NewRequestWithContext(b.s.Ctx, method, b.s.Server.URL+path, raw)
+	req, err := http.NewRequestWithContext(b.t.Context(), method, b.base+path, raw)
 	if err != nil {
-		b.s.T.Fatal(err)
+		b.t.Fatal(err)
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	return b.Send(req)
+	return b.send(req)
 }
 
-// Send sends a request of the test's own making.
-func (b *Browser) Send(req *http.Request) Reply {
-	b.s.T.Helper()
+func (b *Browser) send(req *http.Request) (Reply, error) {
 	res, err := b.http.Do(req)
 	if err != nil {
-		b.s.T.Fatal(err)
+		return Reply{}, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		b.s.T.Fatal(err)
-	}
 	r := Reply{Status: res.StatusCode, Header: res.Header, Body: text}
 	_ = json.Unmarshal(text, &r.JSON)
-	return r
+	return r, err
 }
 
 // Ask presses View Token.
 func (b *Browser) Ask() Reply {
-	b.s.T.Helper()
+	b.t.Helper()
 	r := b.Do("POST", "/v1/confirmations", map[string]string{"action": "scim.token.reveal"})
 	if r.Status != http.StatusCreated && r.Status != http.StatusOK {
-		b.s.T.Fatalf("ask: %d %s", r.Status, r.Body)
+		b.t.Fatalf("ask: %d %s", r.Status, r.Body)
 	}
 	return r
 }
 
 // Pair pairs a simulated phone over HTTP, as its owner would.
 func (b *Browser) Pair(o phonesim.Options) *phonesim.Phone {
-	b.s.T.Helper()
+	b.t.Helper()
 	r := b.Do("POST", "/v1/pairings", map[string]string{})
 	if r.Status != http.StatusCreated {
-		b.s.T.Fatalf("pairing: %d %s", r.Status, r.Body)
+		b.t.Fatalf("pairing: %d %s", r.Status, r.Body)
 	}
-	p := phonesim.New(b.s.Server.URL, o)
-	sas, err := p.Pair(b.s.Ctx, r.Text("link"))
+	p := phonesim.New(b.base, o)
+	sas, err := p.Pair(b.t.Context(), r.Text("link"))
 	if err != nil {
-		b.s.T.Fatal(err)
+		b.t.Fatal(err)
 	}
 	m := b.Do("POST", "/v1/pairings/"+r.Text("id")+"/match", map[string]bool{"match": true})
 	if m.Status != http.StatusOK || m.Text("sas") != sas {
-		b.s.T.Fatalf("match: %d %s, the phone shows %s", m.Status, m.Body, sas)
+		b.t.Fatalf("match: %d %s, the phone shows %s", m.Status, m.Body, sas)
 	}
-	if err := p.WaitMatched(b.s.Ctx); err != nil {
-		b.s.T.Fatal(err)
+	if err := p.WaitMatched(b.t.Context()); err != nil {
+		b.t.Fatal(err)
 	}
 	return p
 }
 
 // Dial opens the waiting dialog's websocket with the browser's cookies.
 func (b *Browser) Dial(id string, edit func(http.Header)) (*websocket.Conn, *http.Response, error) {
-	u, err := url.Parse(b.s.Server.URL)
+	u, err := url.Parse(b.base)
 	if err != nil {
-		b.s.T.Fatal(err)
+		b.t.Fatal(err)
 	}
 	h := http.Header{}
-	h.Set("Origin", PublicURL)
+	h.Set("Origin", b.origin)
 	h.Set("Sec-WebSocket-Protocol", "countersign.v1")
 	var cookies []string
 	for _, c := range b.http.Jar.Cookies(u) {
@@ -219,7 +230,7 @@ func (b *Browser) Dial(id string, edit func(http.Header)) (*websocket.Conn, *htt
 		edit(h)
 	}
 	offer := websocket.Dialer{EnableCompression: true} // the server has to decline it
-	return offer.DialContext(b.s.Ctx, strings.Replace(b.s.Server.URL, "http", "ws", 1)+"/v1/confirmations/"+id+"/ws", h)
+	return offer.DialContext(b.t.Context(), strings.Replace(b.base, "http", "ws", 1)+"/v1/confirmations/"+id+"/ws", h)
 }
 
 // Doors runs do with the doors open, on both databases.

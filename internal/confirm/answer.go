@@ -74,7 +74,6 @@ func (s *Service) answer(ctx context.Context, req device.Signed, id string, a An
 	if err != nil {
 		return "", false, err
 	}
-	failpoint.Reach("decided")
 	return state, true, refused
 }
 
@@ -251,6 +250,7 @@ func (s *Service) told(tx database.Tx, by actor.Actor, r row, event string, deta
 	if err := s.addWithdraw(tx, r, now); err != nil {
 		return err
 	}
+	tx.AfterCommit(func() { failpoint.Reach("decided") })
 	return s.announce(tx, r.ID, r.Version+1)
 }
 

@@ -221,7 +221,8 @@ func lockPerson(tx database.Tx, person string) (personRow, error) {
 		return personRow{}, err
 	}
 	var p personRow
-	return p, tx.Lock().Where("person_id = ?", person).Take(&p).Error
+	err := tx.Lock().Where("person_id = ?", person).Take(&p).Error
+	return p, err
 }
 
 // at is a row as it is at an instant: past its time it is expired, whether or not the sweeper has written so.

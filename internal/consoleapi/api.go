@@ -129,7 +129,7 @@ func speaksJSON(c *gin.Context) error {
 // recognise gives the request its address and the browser its long-lived cookie.
 func (a *API) recognise(c *gin.Context) {
 	c.Request = signin.WithIP(c.Request, c.ClientIP())
-	a.SignIn.Remember(c.Writer, a.SignIn.BrowserOf(c.Request), false)
+	a.SignIn.Remember(c.Writer, a.SignIn.BrowserOf(c.Request))
 }
 
 // allow refuses a role that is not among the allowed ones; what says what they may do.

@@ -110,7 +110,7 @@ func (a *API) signIn(c *gin.Context) error {
 		return fault.ErrUnauthorized
 	}
 	a.SignIn.SetSession(c.Writer, session)
-	a.SignIn.Remember(c.Writer, from, from.ID != "")
+	a.SignIn.Renew(c.Writer, from)
 	c.JSON(http.StatusOK, a.present(all[0], all))
 	return nil
 }

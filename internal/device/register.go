@@ -11,6 +11,7 @@ import (
 	"github.com/countersign/countersign/internal/actor"
 	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/database"
+	"github.com/countersign/countersign/internal/httpkit"
 	"github.com/countersign/countersign/internal/push"
 )
 
@@ -35,6 +36,8 @@ func (s *Service) address(ctx context.Context, raw json.RawMessage) (push.Addres
 	switch {
 	case errors.Is(err, push.ErrEndpoint):
 		return a, ErrEndpoint.Because(err)
+	case errors.Is(err, push.ErrUnknownField):
+		return a, httpkit.ErrUnknownField.Because(err)
 	case err != nil:
 		return a, ErrPush.Because(err)
 	}

@@ -64,13 +64,13 @@ func add(tx database.Tx, by actor.Actor, name, email string, role Role) (Person,
 		return Person{}, ErrEmail
 	}
 	key := Key(email)
-	var taken int64
-	err := tx.Model(&personRow{}).Where("workspace_id = ? AND deleted_at IS NULL AND (user_name_key = ? OR email_key = ?)", by.Workspace, key, key).
-		Limit(1).Count(&taken).Error
+	var taken string
+	err := tx.Raw(`SELECT id FROM people WHERE workspace_id = ? AND user_name_key = ? AND deleted_at IS NULL UNION ALL
+		SELECT id FROM people WHERE workspace_id = ? AND email_key = ? AND deleted_at IS NULL LIMIT 1`, by.Workspace, key, by.Workspace, key).Scan(&taken).Error
 	if err != nil {
 		return Person{}, err
 	}
-	if taken > 0 {
+	if taken != "" {
 		return Person{}, ErrEmailTaken
 	}
 	now, err := tx.Now()
@@ -220,20 +220,17 @@ func ByLogin(db *gorm.DB, workspace, login string) (Person, error) {
 	if key == "" || !scim.Storable(key) {
 		return Person{}, fault.ErrNotFound
 	}
-	var rows []personRow
-	err := db.Where("workspace_id = ? AND deleted_at IS NULL AND (user_name_key = ? OR email_key = ?)", workspace, key, key).Limit(3).Find(&rows).Error
-	if err != nil {
-		return Person{}, err
-	}
-	for _, r := range rows {
-		if r.UserNameKey == key {
-			return r.person(), nil
+	var rows []personRow // two looks, because SQLite reads the whole table for an OR
+	for _, column := range []string{"user_name_key", "email_key"} {
+		err := db.Where("workspace_id = ? AND "+column+" = ? AND deleted_at IS NULL", workspace, key).Limit(2).Find(&rows).Error
+		if err != nil {
+			return Person{}, err
+		}
+		if len(rows) == 1 {
+			return rows[0].person(), nil
 		}
 	}
-	if len(rows) != 1 {
-		return Person{}, fault.ErrNotFound
-	}
-	return rows[0].person(), nil
+	return Person{}, fault.ErrNotFound
 }
 
 // Hold reads a person and keeps them from being changed until tx ends, so that what is given to an active person (a session, a phone) cannot

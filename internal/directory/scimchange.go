@@ -159,6 +159,11 @@ func (p *Provisioning) update(tx database.Tx, by actor.Actor, r *userRow, was Pe
 			return err
 		}
 	}
+	written, err := r.written()
+	if err != nil {
+		return err
+	}
+	before := furtherAddresses(written, r.Email)
 	c.apply(r)
 	r.Version, r.UpdatedAt = r.Version+1, now
 	values := c.values()
@@ -166,16 +171,24 @@ func (p *Provisioning) update(tx database.Tx, by actor.Actor, r *userRow, was Pe
 	if err := tx.Table("people").Where("id = ?", r.ID).Updates(values).Error; err != nil {
 		return err
 	}
-	if err := tx.Exec("DELETE FROM person_emails WHERE person_id = ?", r.ID).Error; err != nil {
-		return err
-	}
-	if err := insertEmails(tx, r.WorkspaceID, r.ID, c.emails); err != nil {
+	if err := replaceEmails(tx, *r, before, c.emails); err != nil {
 		return err
 	}
 	if !ends {
 		return nil
 	}
 	return p.s.end(tx, by, r.person(), now)
+}
+
+// replaceEmails writes the further addresses of a person, unless they are the same as before.
+func replaceEmails(tx database.Tx, r userRow, before, keys []string) error {
+	if slices.Equal(before, keys) {
+		return nil
+	}
+	if err := tx.Exec("DELETE FROM person_emails WHERE person_id = ?", r.ID).Error; err != nil {
+		return err
+	}
+	return insertEmails(tx, r.WorkspaceID, r.ID, keys)
 }
 
 // stillAdmins refuses to lose the last active admin (rule O1).

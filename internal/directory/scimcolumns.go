@@ -17,7 +17,9 @@ type kind struct {
 }
 
 // emails says whether the path is that of people's addresses, which have an index of their own.
-func (k *kind) emails(p scim.Path) bool { return k.table == "people" && p.Ext == nil && p.Attr.Name == "emails" }
+func (k *kind) emails(p scim.Path) bool {
+	return k.table == "people" && p.Ext == nil && p.Attr.Name == "emails"
+}
 
 func newPeople(rt *scim.ResourceType) *kind {
 	return &kind{rt: rt, table: "people", columns: peopleColumns, relations: peopleRelations}

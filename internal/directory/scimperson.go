@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -187,17 +188,26 @@ func (c *personColumns) addresses(written scim.Resource, keep string) {
 	c.emails = slices.DeleteFunc(slices.Compact(keys), func(k string) bool { return k == c.emailKey })
 }
 
+// furtherAddresses are the addresses, folded, that lie in person_emails.
+func furtherAddresses(written scim.Resource, keep string) []string {
+	c := personColumns{userName: scim.Text(written, "userName")}
+	c.addresses(written, keep)
+	return c.emails
+}
+
 // displayName is the name that people are shown.
 func displayName(written scim.Resource) string {
 	name, _ := written["name"].(map[string]any)
 	both := strings.TrimSpace(scim.Text(name, "givenName") + " " + scim.Text(name, "familyName"))
-	for _, s := range []string{scim.Text(written, "displayName"), scim.Text(name, "formatted"), both} {
-		if s != "" {
-			return s
-		}
+	shown := cmp.Or(scim.Text(written, "displayName"), scim.Text(name, "formatted"), both, scim.Text(written, "userName"))
+	if len(shown) > nameMost {
+		shown = strings.ToValidUTF8(shown[:nameMost], "")
 	}
-	return scim.Text(written, "userName")
+	return shown
 }
+
+// nameMost is how many bytes of a name people are shown. It is looked up by an index; the attributes keep all of it.
+const nameMost = 500
 
 // apply puts the columns into the row, so that it can be shown without being read again.
 func (c personColumns) apply(r *userRow) {

@@ -99,6 +99,15 @@ func newPhone(baseURL string, o Options, uv, poll *ecdsa.PrivateKey) *Phone {
 	return &Phone{o: o.withDefaults(), uv: uv, poll: poll, base: strings.TrimRight(baseURL, "/"), opened: map[string]Challenge{}}
 }
 
+// Via is the same phone, keys and pairing, at another address of the same service: another replica, or a server that came back elsewhere.
+func (p *Phone) Via(baseURL string) *Phone {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	other := newPhone(baseURL, p.o, p.uv, p.poll)
+	other.id, other.correction = p.id, p.correction
+	return other
+}
+
 func (o Options) withDefaults() Options {
 	o.Name = or(o.Name, "iPhone of Ana")
 	o.Platform = or(o.Platform, "ios")

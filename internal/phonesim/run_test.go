@@ -90,6 +90,7 @@ func TestPhoneThatIsWokenByPushesOnly(t *testing.T) {
 	heard.next(t, "opened")
 	wake <- confirm("cnf_withdrawn") // a second push for what is on the screen changes nothing
 	wake <- `{"t":"done","cid":"cnf_withdrawn"}`
+	wake <- `taken only after the one before was dealt with`
 	close(withdrawn)
 	if e := heard.next(t, "withdrawn"); e.CID != "cnf_withdrawn" {
 		t.Errorf("withdrawn: %+v", e)

@@ -100,17 +100,18 @@ func (s *Service) ClearSession(w http.ResponseWriter) {
 	http.SetCookie(w, s.cookie(s.sessionCookie(), "", -time.Second))
 }
 
-// Remember gives a browser that has none the long-lived cookie it is recognised by (wire.md §5). Signing in calls it with renew, so that a
-// browser in use keeps it.
-func (s *Service) Remember(w http.ResponseWriter, b Browser, renew bool) {
-	if b.ID != "" && !renew {
-		return
+// Remember gives a browser that has none the long-lived cookie by which it is recognised (wire.md §5).
+func (s *Service) Remember(w http.ResponseWriter, b Browser) {
+	if b.ID == "" {
+		http.SetCookie(w, s.cookie(s.browserCookie(), ident.Secret(browserBytes), browserLife))
 	}
-	id := b.ID
-	if id == "" {
-		id = ident.Secret(browserBytes)
+}
+
+// Renew lets a browser that has the long-lived cookie keep it for another 400 days; one in use is never forgotten.
+func (s *Service) Renew(w http.ResponseWriter, b Browser) {
+	if b.ID != "" {
+		http.SetCookie(w, s.cookie(s.browserCookie(), b.ID, browserLife))
 	}
-	http.SetCookie(w, s.cookie(s.browserCookie(), id, browserLife))
 }
 
 // sessionCookie is the cookie's name: with the __Host- prefix browsers refuse it unless it is Secure, for this host alone and for all paths.

@@ -3,7 +3,6 @@ package signin
 import (
 	"context"
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -57,9 +56,8 @@ func (signInRow) TableName() string { return "sign_ins" }
 
 // manager is scs inside tx: it makes the cookie's values and keeps their hashes, and the rows stand or fall with the sign-in they belong to.
 // IdleTimeout stays 0, because with it scs writes on every request; idle sessions are told by last_seen_at.
-func (s *Service) manager(tx database.Tx) *scs.SessionManager {
-	return &scs.SessionManager{Lifetime: sessionLife, Store: store{tx}, Codec: scs.GobCodec{}, HashTokenInStore: true,
-		Cookie: scs.SessionCookie{Name: s.sessionCookie(), Path: "/", HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteLaxMode, Persist: true}}
+func manager(tx database.Tx) *scs.SessionManager {
+	return &scs.SessionManager{Lifetime: sessionLife, Store: store{tx}, Codec: scs.GobCodec{}, HashTokenInStore: true}
 }
 
 // start signs by in. The session is always a new one, so that a value planted before is worth nothing; what the browser was signed in to
@@ -69,16 +67,16 @@ func (s *Service) start(tx database.Tx, from Browser, by actor.Actor) (Session, 
 	if err != nil {
 		return Session{}, err
 	}
-	manager := s.manager(tx)
-	ctx, err := manager.Load(tx.Statement.Context, from.Session)
+	m := manager(tx)
+	ctx, err := m.Load(tx.Statement.Context, from.Session)
 	if err != nil {
 		return Session{}, err
 	}
-	old := manager.Token(ctx)
-	if err := manager.RenewToken(ctx); err != nil {
+	old := m.Token(ctx)
+	if err := m.RenewToken(ctx); err != nil {
 		return Session{}, err
 	}
-	value, expires, err := manager.Commit(ctx)
+	value, expires, err := m.Commit(ctx)
 	if err != nil {
 		return Session{}, err
 	}
@@ -103,7 +101,9 @@ func (s *Service) takeOver(tx database.Tx, by actor.Actor, old []byte, now time.
 		return err
 	}
 	for _, b := range before {
-		if err := s.ended(tx, b.actor(), now); err != nil {
+		who := b.actor()
+		who.IP, who.UserAgent = by.IP, by.UserAgent
+		if err := s.ended(tx, who, now); err != nil {
 			return err
 		}
 	}
@@ -239,12 +239,12 @@ func (s *Service) SignOut(ctx context.Context, from Browser) error {
 		if err := s.end(tx, from, "s.session_hash = ?", ident.Hash(from.Session)); err != nil {
 			return err
 		}
-		manager := s.manager(tx)
-		ctx, err := manager.Load(tx.Statement.Context, from.Session)
+		m := manager(tx)
+		ctx, err := m.Load(tx.Statement.Context, from.Session)
 		if err != nil {
 			return err
 		}
-		return manager.Destroy(ctx)
+		return m.Destroy(ctx)
 	})
 }
 

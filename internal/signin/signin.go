@@ -162,14 +162,18 @@ func (s *Service) passwordUsed(tx database.Tx, person, stored string) error {
 	return res.Error
 }
 
-// failed keeps a wrong password for an account that exists. Nobody has proven to be anybody, so the account is the subject, not the actor.
+// failed keeps a wrong password for an account that exists. Nobody has proven to be anybody, so the account is the subject, not the actor. For
+// an account that does not exist as much is written, so that the time tells nothing.
 func (s *Service) failed(ctx context.Context, by actor.Actor) error {
-	if by.Person == "" {
-		return nil
-	}
 	subject := by.Person
 	by.Kind, by.Person, by.Name, by.Role = actor.System, "", "", ""
-	return s.DB.InTx(ctx, func(tx database.Tx) error { return audit.Record(tx, by, "session.failed", subject, nil) })
+	return s.DB.InTx(ctx, func(tx database.Tx) error {
+		if subject == "" {
+			_, _, err := limit.Count(tx, "password|nobody|"+limit.Address(by.IP), wrongWindow)
+			return err
+		}
+		return audit.Record(tx, by, "session.failed", subject, nil)
+	})
 }
 
 // Verify checks the password of who is signed in once more, so that the session counts as fresh (wire.md §3.1).

@@ -1,0 +1,177 @@
+// Package scimapi is the door for identity providers: SCIM 2.0 (RFC 7643, RFC 7644, RFC 9865) with a bearer token, at /v1/scim/v2. It
+// translates requests into calls of the directory and its results into application/scim+json; it decides nothing about people and teams and
+// knows no table. Every answer is SCIM, errors too, and no input is answered with 500.
+package scimapi
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/countersign/countersign/internal/actor"
+	"github.com/countersign/countersign/internal/directory"
+	"github.com/countersign/countersign/internal/fault"
+	"github.com/countersign/countersign/internal/httpkit"
+)
+
+// Deps are what the door is made of.
+type Deps struct {
+	Directory *directory.Provisioning
+	// Base is the absolute address of the door without a trailing slash: the public URL and /v1/scim/v2.
+	Base string
+	// Authenticate says whose token this is. It refuses with a fault of kind Unauthorized.
+	Authenticate func(ctx context.Context, token string) (actor.Actor, error)
+	// Used hears, at most once a minute for each token, that a client called with it; best effort. May be nil.
+	Used func(ctx context.Context, token, client string) error
+	// Rate is how many requests a second a workspace may make; 0 is no limit, other values under 25 count as 25.
+	Rate int
+	Now  func() time.Time
+}
+
+// API is the door. Make it with New.
+type API struct {
+	Deps
+	limits *limits
+	uses   *uses
+	types  map[string]*endpoint
+	schema discovery
+}
+
+// New is the door over deps.
+func New(deps Deps) *API {
+	a := &API{Deps: deps, limits: newLimits(deps.Rate, deps.Now), uses: newUses(deps.Now)}
+	a.types = map[string]*endpoint{"users": a.users(), "groups": a.groups()}
+	a.schema = a.discovery()
+	return a
+}
+
+// Mount adds the door to a group at /v1/scim/v2. One handler takes every path and method below it, because unknown ones must be answered in
+// SCIM too, and only to who has a token.
+func (a *API) Mount(g *gin.RouterGroup) {
+	g.Any("", a.serve)
+	g.Any("/*path", a.serve)
+}
+
+// call is one request with who makes it.
+type call struct {
+	*gin.Context
+	by    actor.Actor
+	query query
+	body  map[string]any // of POST, PUT and PATCH
+}
+
+func (c *call) ctx() context.Context { return c.Request.Context() }
+
+// handler answers a call, or says why not.
+type handler func(*call) error
+
+// route is what a path offers.
+type route map[string]handler
+
+func (a *API) serve(c *gin.Context) {
+	if err := a.answer(c); err != nil {
+		renderError(c, err)
+	}
+}
+
+func (a *API) answer(c *gin.Context) error {
+	by, err := a.authenticate(c)
+	if err != nil {
+		return err
+	}
+	if err := a.limits.take(by.Workspace); err != nil {
+		return err
+	}
+	r, err := a.find(c.Param("path"))
+	if err != nil {
+		return err
+	}
+	h, err := r.handler(c)
+	if err != nil {
+		return err
+	}
+	k := &call{Context: c, by: by}
+	if k.query, err = parseQuery(c.Request.URL.RawQuery); err != nil {
+		return err
+	}
+	if k.body, err = body(c); err != nil {
+		return err
+	}
+	return h(k)
+}
+
+// find gives what a path offers. Names are found in any letter case, slashes at the end and doubled ones are ignored.
+func (a *API) find(path string) (route, error) {
+	var parts []string
+	for part := range strings.SplitSeq(path, "/") {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	if len(parts) == 0 || len(parts) == 1 && parts[0] == ".search" {
+		return every(unsupported("Searching all resource types at once is not offered. Ask /Users or /Groups.")), nil
+	}
+	name := strings.ToLower(parts[0])
+	if t := a.types[name]; t != nil {
+		if r := t.route(parts[1:]); r != nil {
+			return r, nil
+		}
+	}
+	switch {
+	case name == "me":
+		return every(unsupported("A provisioning token belongs to no user, so there is no /Me.")), nil
+	case name == "bulk" && len(parts) == 1:
+		return route{http.MethodPost: a.bulk}, nil
+	}
+	if h := a.schema.handler(name, parts[1:]); h != nil {
+		return route{http.MethodGet: h}, nil
+	}
+	return nil, fault.ErrNotFound.Saying("There is nothing at this address.")
+}
+
+var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+
+// every offers one handler for every method.
+func every(h handler) route {
+	r := route{}
+	for _, m := range methods {
+		r[m] = h
+	}
+	return r
+}
+
+func unsupported(why string) handler {
+	return func(*call) error { return fault.New(fault.NotImplemented, "not_implemented", why) }
+}
+
+// errMethod is rendered as 405; fault has no kind for it, because only HTTP has methods.
+var errMethod = fault.New(fault.NotFound, "method_not_allowed", "This address does not take that method.")
+
+func (r route) handler(c *gin.Context) (handler, error) {
+	m := c.Request.Method
+	if m == http.MethodHead {
+		m = http.MethodGet
+	}
+	if h := r[m]; h != nil {
+		return h, nil
+	}
+	var allowed []string
+	for _, m := range methods {
+		if r[m] != nil {
+			allowed = append(allowed, m)
+		}
+	}
+	c.Header("Allow", strings.Join(allowed, ", "))
+	return nil, errMethod
+}
+
+// status is the HTTP status of an error.
+func status(f *fault.Error) int {
+	if f.Is(errMethod) {
+		return http.StatusMethodNotAllowed
+	}
+	return httpkit.Status(f.Kind)
+}
