@@ -109,9 +109,26 @@ func (p *Phone) Request(at time.Time, jti string) device.Request {
 	if err != nil {
 		p.w.T.Fatal(err)
 	}
+	return device.Request{Method: "POST", Path: "/v1/device/x", Header: p.header("POST", "/v1/device/x", at, jti, raw, nil)}
+}
+
+// Header is the X-Device-Sig of a call made now.
+func (p *Phone) Header(method, path, jti string, body []byte) string {
+	raw, err := signing.Unb64(jti)
+	if err != nil {
+		p.w.T.Fatal(err)
+	}
+	now, err := p.w.DB.Now(p.w.Ctx)
+	if err != nil {
+		p.w.T.Fatal(err)
+	}
+	return p.header(method, path, now, jti, raw, body)
+}
+
+func (p *Phone) header(method, path string, at time.Time, jti string, raw, body []byte) string {
 	ts := fmt.Sprint(at.Unix())
-	sig := p.sign(p.Poll, signing.Request("POST", "/v1/device/x", ts, raw, nil))
-	return device.Request{Method: "POST", Path: "/v1/device/x", Header: fmt.Sprintf("v1;dev=%s;ts=%s;jti=%s;sig=%s", p.ID, ts, jti, signing.B64(sig))}
+	sig := p.sign(p.Poll, signing.Request(method, path, ts, raw, body))
+	return fmt.Sprintf("v1;dev=%s;ts=%s;jti=%s;sig=%s", p.ID, ts, jti, signing.B64(sig))
 }
 
 // Approve taps It's me!, with the code where one is asked for.
