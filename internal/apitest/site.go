@@ -59,7 +59,7 @@ func (w *World) Serve() *Site {
 	console.Mount(e.Group("/v1"))
 	s.Dialogs.Mount(e.Group("/v1/confirmations", console.Guard()...))
 	s.Routes = e.Routes()
-	s.Server = httptest.NewServer(e)
+	s.Server = httptest.NewServer(contract(w.T, e))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
