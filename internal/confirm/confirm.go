@@ -273,22 +273,48 @@ func (s *Service) Glance(ctx context.Context, by actor.Actor, id string) (View, 
 	return v, err
 }
 
+// sightRow is one line of what a dialog sees: a confirmation beside one of its challenges.
+type sightRow struct {
+	ID, WorkspaceID, Action, Resource, Mode string
+	CodeSealed                              []byte
+	State                                   State
+	Reason                                  string
+	Version                                 int64
+	CreatedAt, ExpiresAt                    time.Time
+	DecidedAt                               *time.Time
+	DecidedName                             string
+	DeviceID, DeviceName, Delivery, Detail  string
+	DeliveryAt                              time.Time
+}
+
+func (l sightRow) confirmation() row {
+	return row{ID: l.ID, WorkspaceID: l.WorkspaceID, Action: l.Action, Resource: l.Resource, Mode: l.Mode, CodeSealed: l.CodeSealed, State: l.State,
+		Reason: l.Reason, Version: l.Version, CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt, DecidedAt: l.DecidedAt, DecidedName: l.DecidedName}
+}
+
+// seen are the columns of a confirmation that a dialog needs: what the phone signed and was shown stays where it is.
+const seen = `c.id, c.workspace_id, c.action, c.resource, c.mode, c.code_sealed, c.state, c.reason, c.version, c.created_at, c.expires_at,
+	c.decided_at, c.decided_name, ch.device_id, d.name AS device_name, ch.delivery, ch.delivery_at, ch.detail`
+
 func (s *Service) glance(ctx context.Context, by actor.Actor, id string) (View, row, error) {
-	var r row
-	db := s.DB.Read(ctx)
-	err := db.Where("id = ? AND session_hash = ? AND workspace_id = ? AND person_id = ?", id, by.Session, by.Workspace, by.Person).Take(&r).Error
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return View{}, r, fault.ErrNotFound
-	}
-	if err != nil {
-		return View{}, r, err
-	}
 	now, err := s.DB.Now(ctx)
 	if err != nil {
-		return View{}, r, err
+		return View{}, row{}, err
 	}
-	v, err := s.view(db, r, now)
-	return v, r, err
+	var lines []sightRow
+	err = s.DB.Read(ctx).Raw("SELECT "+seen+` FROM confirmations c JOIN challenges ch ON ch.confirmation_id = c.id JOIN devices d ON d.id = ch.device_id
+		WHERE c.id = ? AND c.session_hash = ? AND c.workspace_id = ? AND c.person_id = ? ORDER BY d.created_at`, id, by.Session, by.Workspace, by.Person).Scan(&lines).Error
+	if err != nil {
+		return View{}, row{}, err
+	}
+	if len(lines) == 0 {
+		return View{}, row{}, fault.ErrNotFound
+	}
+	v := present(lines[0].confirmation(), now)
+	for _, l := range lines {
+		v.Devices = append(v.Devices, Delivery{ID: l.DeviceID, Name: l.DeviceName, Delivery: l.Delivery, At: l.DeliveryAt, Detail: l.Detail})
+	}
+	return v, lines[0].confirmation(), nil
 }
 
 // WorkspaceOf says in which workspace a confirmation is, for a door that has to find out whose session to ask about. It proves nothing.
@@ -325,6 +351,14 @@ func (s *Service) Wait(ctx context.Context, by actor.Actor, id string, since int
 }
 
 func (s *Service) view(db *gorm.DB, r row, now time.Time) (View, error) {
+	v := present(r, now)
+	err := db.Raw(`SELECT c.device_id AS id, d.name, c.delivery, c.delivery_at AS at, c.detail FROM challenges c
+		JOIN devices d ON d.id = c.device_id WHERE c.confirmation_id = ? ORDER BY d.created_at`, r.ID).Scan(&v.Devices).Error
+	return v, err
+}
+
+// present is a row as its requester may see it at an instant.
+func present(r row, now time.Time) View {
 	r = r.at(now)
 	v := View{ID: r.ID, Version: r.Version, Action: r.Action, Resource: r.Resource, Mode: r.Mode, State: r.State, Reason: shownReason(r),
 		CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt, DecidedBy: r.DecidedName, DecidedAt: r.DecidedAt, ServerTime: now}
@@ -332,9 +366,7 @@ func (s *Service) view(db *gorm.DB, r row, now time.Time) (View, error) {
 		until := r.DecidedAt.Add(collectFor)
 		v.CollectUntil = &until
 	}
-	err := db.Raw(`SELECT c.device_id AS id, d.name, c.delivery, c.delivery_at AS at, c.detail FROM challenges c
-		JOIN devices d ON d.id = c.device_id WHERE c.confirmation_id = ? ORDER BY d.created_at`, r.ID).Scan(&v.Devices).Error
-	return v, err
+	return v
 }
 
 // shownReason hides from the requester whether a denial was reported: the requester may be the attacker.

@@ -39,6 +39,7 @@ type DB struct {
 	url     string
 	file    string
 	offset  func() time.Duration
+	seen    lookedAt
 	writer  *sql.DB
 	reader  *sql.DB // another pool on SQLite, the same on Postgres
 	w, r    *gorm.DB
@@ -172,9 +173,7 @@ func (db *DB) Close() error {
 // Read is for looking only. On SQLite it is another pool that cannot write.
 func (db *DB) Read(ctx context.Context) *gorm.DB { return db.r.WithContext(ctx) }
 
-// Now is the clock for reads that compare with deadlines outside a transaction: the database's on Postgres, the process's on SQLite.
-func (db *DB) Now(ctx context.Context) (time.Time, error) { return db.now(db.Read(ctx)) }
-
+// now asks the clock: the database's on Postgres, the process's on SQLite.
 func (db *DB) now(g *gorm.DB) (time.Time, error) {
 	if db.Dialect == SQLite {
 		return utc(time.Now().Add(db.offset())), nil
