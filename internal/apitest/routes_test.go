@@ -28,6 +28,7 @@ var matrix = map[string]struct{ auth, object string }{
 	"DELETE /v1/session":                        {anyone, ""}, // signing out when nobody is signed in changes nothing
 	"GET /v1/session":                           {session, ""},
 	"POST /v1/session/verify":                   {session, ""},
+	"POST /v1/session/recover":                  {session, ""},
 	"GET /v1/directory":                         {session, ""},
 	"GET /v1/people":                            {session, ""},
 	"POST /v1/people":                           {session, ""},

@@ -77,6 +77,7 @@ func (a *API) Mount(g *gin.RouterGroup) {
 	g.DELETE("/session", httpkit.Handle(a.signOut))
 	g.POST("/session/verify", a.session(a.verify))
 	g.POST("/session/password", httpkit.Handle(a.setPassword))
+	g.POST("/session/recover", a.session(a.recover))
 
 	g.GET("/directory", a.session(a.showDirectory))
 	g.GET("/people", a.session(a.listPeople))
