@@ -15,5 +15,5 @@ show() { # counts the packages that go build -v names and passes everything else
 }
 tty=
 [ -t 1 ] && tty=1
-CGO_ENABLED=0 go build -v -trimpath -ldflags "-s -w -X main.version=$version -X main.commit=$commit" -o bin/countersign ./cmd/countersign 2>&1 | show "$tty"
+CGO_ENABLED=0 go build -v -ldflags "-s -w -X main.version=$version -X main.commit=$commit" -o bin/countersign ./cmd/countersign 2>&1 | show "$tty"
 echo "build: bin/countersign, $((SECONDS - started)) s"

@@ -78,8 +78,11 @@ func (p *process) serve(cfg config.Config, how serving) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	s, err := wire(cfg, db, how.log, l.lan, func(keys *serverkeys.Keys) (pushing, error) { return senders(p.ctx, cfg, vapidKey(keys)) })
+	s, err := newService(cfg, db, how.log, l.lan, func(keys *serverkeys.Keys) (pushing, error) { return senders(p.ctx, cfg, vapidKey(keys)) })
 	if err != nil {
+		return err
+	}
+	if err := s.doors(p.ctx); err != nil {
 		return err
 	}
 	handlers, err := s.handlers(l.redirect)

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -16,8 +15,10 @@ import (
 	"github.com/countersign/countersign/internal/consoleapi"
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/dialogapi"
+	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/localca"
 	"github.com/countersign/countersign/internal/push"
+	"github.com/countersign/countersign/internal/scimapi"
 	"github.com/countersign/countersign/internal/server"
 	"github.com/countersign/countersign/internal/serverkeys"
 	"github.com/countersign/countersign/internal/workspace"
@@ -35,14 +36,14 @@ type service struct {
 	metrics *metrics
 	health  *server.Health
 	stop    chan struct{} // closed when the service stops: calls that wait answer at once
-	stopped sync.Once
 	phones  *mobileapi.API
 	dialogs *dialogapi.API
 	console *consoleapi.API
+	scim    *scimapi.API
 }
 
-// wire builds the service over an open database. sends makes the push senders; nil is for commands that push nothing themselves.
-func wire(cfg config.Config, db *database.DB, log *slog.Logger, lan *localca.Authority, sends func(*serverkeys.Keys) (pushing, error)) (*service, error) {
+// newService builds the service over an open database. sends makes the push senders; nil is for commands that push nothing themselves.
+func newService(cfg config.Config, db *database.DB, log *slog.Logger, lan *localca.Authority, sends func(*serverkeys.Keys) (pushing, error)) (*service, error) {
 	v, err := keyset(cfg.Database)
 	if err != nil {
 		return nil, err
@@ -63,15 +64,28 @@ func wire(cfg config.Config, db *database.DB, log *slog.Logger, lan *localca.Aut
 	if s.domains, err = assembly.New(deps); err != nil {
 		return nil, err
 	}
-	return s, s.doors()
+	return s, nil
 }
 
+// scimPath is where identity providers find SCIM below the public URL.
+const scimPath = "/v1/scim/v2"
+
 // doors opens the domains to each kind of client.
-func (s *service) doors() (err error) {
-	d := s.domains
+func (s *service) doors(ctx context.Context) error {
+	d, tenantURL := s.domains, s.cfg.PublicURL.String()+scimPath
+	cursor, err := d.Keys.Current(ctx, serverkeys.Cursor)
+	if err != nil {
+		return err
+	}
+	cursorKey, err := cursor.Private.Bytes()
+	if err != nil {
+		return err
+	}
+	s.scim = scimapi.New(scimapi.Deps{Directory: directory.NewProvisioning(d.Directory, tenantURL, cursorKey, time.Now), Base: tenantURL,
+		Authenticate: d.Workspaces.Authenticate, Used: d.Workspaces.Used, Rate: s.cfg.SCIMRate, Now: time.Now})
 	s.phones = mobileapi.New(mobileapi.Deps{Devices: d.Devices, Confirms: d.Confirms, VAPID: vapidPublic(d.Keys), Stop: s.stop})
 	s.dialogs = dialogapi.New(dialogapi.Deps{Confirms: d.Confirms, Hub: d.Hub, Sessions: d.Signin, PublicURL: s.cfg.PublicURL.String(),
-		TenantURL: s.cfg.PublicURL.String() + "/v1/scim/v2", Log: s.log})
+		TenantURL: tenantURL, Log: s.log})
 	s.console, err = consoleapi.New(consoleapi.Deps{DB: s.db, SignIn: d.Signin, Directory: d.Directory, Devices: d.Devices, Confirms: d.Confirms,
 		PublicURL: s.cfg.PublicURL.String(), CompanionURL: s.cfg.CompanionURL.String(), Brand: s.cfg.Brand})
 	s.metrics.outbox(d.Outbox, s.log)
@@ -96,6 +110,7 @@ func (s *service) consoleSite() server.Site {
 		s.phones.Mount(e.Group("/v1/device"))
 		s.console.Mount(e.Group("/v1"))
 		s.dialogs.Mount(e.Group("/v1/confirmations", s.console.Guard()...))
+		s.scim.Mount(e.Group(scimPath))
 	}}
 }
 

@@ -66,7 +66,7 @@ func (p *process) offline(store config.Store, web config.Web, do func(*service) 
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	s, err := wire(cfg, db, p.logger(slog.LevelWarn), nil, nil)
+	s, err := newService(cfg, db, p.logger(slog.LevelWarn), nil, nil)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func New(d Deps) (*Domains, error) {
 		Workspaces: m.Workspaces, Push: d.Push, Log: d.Log})
 	m.Signin, err = signin.New(signin.Config{DB: d.DB, Workspaces: m.Workspaces, PublicURL: d.PublicURL, Idle: d.Idle,
 		OnEnd: []signin.Ended{func(tx database.Tx, by actor.Actor, _ time.Time) error {
-			return m.Confirms.EndSession(tx, by, by.Session, confirm.SignedOut)
+			return m.Confirms.EndSession(tx, by, confirm.SignedOut)
 		}}})
 	if err != nil {
 		return nil, err

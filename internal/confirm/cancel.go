@@ -116,9 +116,9 @@ func (s *Service) end(tx database.Tx, r row, to State, reason string) error {
 	return s.announce(tx, r.ID, r.Version+1)
 }
 
-// EndSession cancels what a browser session has open, in the transaction that ends it.
-func (s *Service) EndSession(tx database.Tx, by actor.Actor, session []byte, reason string) error {
-	return s.endAll(tx, by, reason, tx.Where("session_hash = ?", session))
+// EndSession cancels what a sign-in has open in its workspace, in the transaction that ends it; by.Session is the browser session.
+func (s *Service) EndSession(tx database.Tx, by actor.Actor, reason string) error {
+	return s.endAll(tx, by, reason, tx.Where("session_hash = ? AND workspace_id = ?", by.Session, by.Workspace))
 }
 
 // EndPerson cancels what a person has open, in the transaction that deactivates them.

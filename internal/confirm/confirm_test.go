@@ -482,7 +482,7 @@ func TestWhatEndsWithItsCause(t *testing.T) {
 		reason string
 	}{
 		"the session signed out": {func(t *testing.T, w *apitest.World, _, by actor.Actor, _ *apitest.Phone) {
-			w.InTx(func(tx database.Tx) error { return w.Confirms.EndSession(tx, by, by.Session, confirm.SignedOut) })
+			w.InTx(func(tx database.Tx) error { return w.Confirms.EndSession(tx, by, confirm.SignedOut) })
 		}, "signed_out"},
 		"the person deactivated": {func(t *testing.T, w *apitest.World, owner, by actor.Actor, _ *apitest.Phone) {
 			off := false

@@ -136,8 +136,11 @@ func TestLocalPeopleAreInvisibleUntilAdopted(t *testing.T) {
 			t.Errorf("an empty directory lists %v", got)
 		}
 		for name, err := range map[string]error{
-			"read":   func() error { _, err := h.p.User(t.Context(), h.by, owner.ID, scim.Projection{}); return err }(),
-			"patch":  func() error { _, err := h.patch(owner.ID, `{"op":"replace","path":"active","value":false}`); return err }(),
+			"read": func() error { _, err := h.p.User(t.Context(), h.by, owner.ID, scim.Projection{}); return err }(),
+			"patch": func() error {
+				_, err := h.patch(owner.ID, `{"op":"replace","path":"active","value":false}`)
+				return err
+			}(),
 			"delete": h.p.DeleteUser(t.Context(), h.by, owner.ID, nil),
 		} {
 			if !errors.Is(err, directory.ErrNoUser) {

@@ -128,13 +128,26 @@ func TestPagingByCursor(t *testing.T) {
 		other := newHouse(t, db)
 		other.p = h.p
 		for name, try := range map[string]func() error{
-			"another filter":    func() error { r := q; r.Said = `userName sw "U"`; _, err := h.p.Users(t.Context(), h.by, r); return err },
+			"another filter": func() error {
+				r := q
+				r.Said = `userName sw "U"`
+				_, err := h.p.Users(t.Context(), h.by, r)
+				return err
+			},
 			"another order":     func() error { r := q; r.SortSaid = "title"; _, err := h.p.Users(t.Context(), h.by, r); return err },
 			"another direction": func() error { r := q; r.Descending = true; _, err := h.p.Users(t.Context(), h.by, r); return err },
-			"another kind":      func() error { _, err := h.p.Groups(t.Context(), h.by, directory.Query{Said: q.Said, Count: 2, ByCursor: true, Cursor: q.Cursor}); return err },
+			"another kind": func() error {
+				_, err := h.p.Groups(t.Context(), h.by, directory.Query{Said: q.Said, Count: 2, ByCursor: true, Cursor: q.Cursor})
+				return err
+			},
 			"another workspace": func() error { _, err := h.p.Users(t.Context(), other.by, q); return err },
-			"a changed letter":  func() error { r := q; r.Cursor = "A" + r.Cursor[1:]; _, err := h.p.Users(t.Context(), h.by, r); return err },
-			"nonsense":          func() error { r := q; r.Cursor = "x.y"; _, err := h.p.Users(t.Context(), h.by, r); return err },
+			"a changed letter": func() error {
+				r := q
+				r.Cursor = "A" + r.Cursor[1:]
+				_, err := h.p.Users(t.Context(), h.by, r)
+				return err
+			},
+			"nonsense": func() error { r := q; r.Cursor = "x.y"; _, err := h.p.Users(t.Context(), h.by, r); return err },
 		} {
 			if err := try(); !errors.Is(err, directory.ErrBadCursor) {
 				t.Errorf("%s: %v, want invalidCursor", name, err)

@@ -25,24 +25,32 @@ func (rd reader) value(a *Attribute, v any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if got != nil && !containsEqual(out, got) {
+		if got != nil {
 			out = append(out, got)
 		}
 	}
 	if len(out) == 0 {
 		return nil, nil
 	}
+	if err := fewEnough(a, out); err != nil {
+		return nil, err
+	}
 	keepOnePrimary(out, 0)
-	return out, nil
+	return distinct(out), nil
 }
 
-func containsEqual(list []any, v any) bool {
-	for _, e := range list {
-		if equal(e, v) {
-			return true
+// distinct leaves out values that are equal to an earlier one.
+func distinct(list []any) []any {
+	seen := make(map[string]bool, len(list))
+	var out []any
+	for _, v := range list {
+		key, err := json.Marshal(v) // objects come out with sorted names
+		if err != nil || !seen[string(key)] {
+			out = append(out, v)
 		}
+		seen[string(key)] = true
 	}
-	return false
+	return out
 }
 
 func (rd reader) single(a *Attribute, v any) (any, error) {

@@ -124,9 +124,9 @@ func (p Path) values(r map[string]any) []any {
 	}
 	var out []any
 	for _, element := range appendValue(nil, r[p.Attr.Name]) {
-		m, complex := element.(map[string]any)
+		m, isComplex := element.(map[string]any)
 		switch {
-		case !complex:
+		case !isComplex:
 			out = append(out, element)
 		case p.Where != nil && !matchElement(p.Where, m):
 		case p.Sub == nil:

@@ -98,6 +98,7 @@ type editor struct {
 	reader
 	r       Resource
 	members []MemberChange
+	work    int // comparisons so far
 }
 
 func (e *editor) apply(op Operation) error {

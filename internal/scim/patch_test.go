@@ -3,6 +3,8 @@ package scim_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -260,5 +262,35 @@ func canonical(t *testing.T, rt *scim.ResourceType, r scim.Resource) {
 	}
 	if diff := cmp.Diff(r, again.Resource); diff != "" {
 		t.Errorf("it does not come back the same: %s", diff)
+	}
+}
+
+func TestPatchesThatWouldCostTooMuchAreRefused(t *testing.T) {
+	many := func(n int) string {
+		list := make([]map[string]any, n)
+		for i := range list {
+			list[i] = map[string]any{"value": fmt.Sprint(i)}
+		}
+		raw, err := json.Marshal(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	if _, err := patch(scim.Users(), `{}`, `[{"op":"add","path":"roles","value":`+many(scim.MaxValues)+`}]`); err != nil {
+		t.Errorf("as many values as may be: %v", err)
+	}
+	for _, ops := range []string{
+		`[{"op":"add","path":"roles","value":` + many(scim.MaxValues+1) + `}]`,
+		`[{"op":"add","path":"roles","value":` + many(scim.MaxValues) + `},{"op":"add","path":"roles","value":"one more"}]`,
+	} {
+		if _, err := patch(scim.Users(), `{}`, ops); !errors.Is(err, fault.New(fault.Invalid, scim.InvalidValue, "")) {
+			t.Errorf("too many values: %v", err)
+		}
+	}
+	costly := `{"op":"remove","path":"roles[` + strings.Repeat(`value eq \"x\" or `, 150) + `value pr]"}`
+	ops := `[` + strings.Repeat(`{"op":"add","path":"roles","value":`+many(100)+`},`+costly+`,`, 400) + costly + `]`
+	if _, err := patch(scim.Users(), `{}`, ops); fault.From(err).Kind != fault.TooLarge {
+		t.Errorf("%v, want too large", err)
 	}
 }

@@ -20,12 +20,52 @@ func (e *editor) setMulti(op Operation, p Path) error {
 	if err != nil {
 		return err
 	}
-	if len(list) == 0 {
+	if list = distinct(list); len(list) == 0 {
 		e.unset(p)
 		return nil
 	}
 	p.home(e.r, true)[p.Attr.Name] = list
+	return fewEnough(p.Attr, list)
+}
+
+// MaxValues is how many values a multi-valued attribute may have; members are rows and have no such limit.
+const MaxValues = 500
+
+func fewEnough(a *Attribute, list []any) error {
+	if len(list) > MaxValues {
+		return invalid(InvalidValue, "%s may have at most %d values.", a.Name, MaxValues)
+	}
 	return nil
+}
+
+// maxWork bounds how many comparisons of values one PATCH may cost.
+const maxWork = 5_000_000
+
+func (e *editor) spend(comparisons int) error {
+	if e.work += comparisons; e.work > maxWork {
+		return tooLarge("The filters of this PATCH take more than %d comparisons. Send it in parts.", maxWork)
+	}
+	return nil
+}
+
+// terms counts the comparisons of a filter.
+func terms(e Expr) int {
+	n := 0
+	switch e := e.(type) {
+	case And:
+		for _, x := range e {
+			n += terms(x)
+		}
+	case Or:
+		for _, x := range e {
+			n += terms(x)
+		}
+	case Not:
+		n = terms(e.X)
+	case Compare:
+		n = 1
+	}
+	return n
 }
 
 func (e *editor) setAll(op Operation, p Path, list []any) ([]any, error) {
@@ -37,6 +77,9 @@ func (e *editor) setAll(op Operation, p Path, list []any) ([]any, error) {
 		return nil, err
 	}
 	sent, _ := v.([]any)
+	if err := e.spend(len(list) * len(sent)); err != nil {
+		return nil, err
+	}
 	switch op.Op {
 	case replace:
 		return sent, nil
@@ -145,6 +188,9 @@ func hollow(v any) bool {
 // setChosen works on the values that the path's filter chooses.
 func (e *editor) setChosen(op Operation, p Path, list []any) ([]any, error) {
 	var chosen []int
+	if err := e.spend(len(list) * terms(p.Where)); err != nil {
+		return nil, err
+	}
 	for i, element := range list {
 		if m, ok := element.(map[string]any); ok && matchElement(p.Where, m) {
 			chosen = append(chosen, i)

@@ -41,6 +41,7 @@ func (a *API) bulk(c *call) error {
 		if op.bulkID != "" {
 			b.named[op.bulkID] = true
 		}
+		b.refers = append(b.refers, append(references(op.data), references(op.path[strings.LastIndexByte(op.path, '/')+1:])...))
 	}
 	b.run()
 	done := []*bulkResult{}
@@ -103,6 +104,7 @@ type bulkRun struct {
 	a       *API
 	c       *call
 	ops     []bulkOperation
+	refers  [][]string        // the names that each operation refers to
 	most    int               // errors after which it stops; 0 for never
 	ids     map[string]string // of what the named operations have made
 	failed  map[string]bool   // names whose operation was refused
@@ -149,16 +151,12 @@ func (b *bulkRun) completeReady(end bool) {
 
 // ready says whether nothing that the operation refers to is still to come.
 func (b *bulkRun) ready(i int) bool {
-	for _, name := range b.references(i) {
+	for _, name := range b.refers[i] {
 		if b.named[name] && b.ids[name] == "" && !b.failed[name] {
 			return false
 		}
 	}
 	return true
-}
-
-func (b *bulkRun) references(i int) []string {
-	return append(references(b.ops[i].data), references(b.ops[i].path[strings.LastIndexByte(b.ops[i].path, '/')+1:])...)
 }
 
 func (b *bulkRun) breakCircle() {
@@ -185,7 +183,7 @@ func (b *bulkRun) breakCircle() {
 
 // do runs an operation whose references are all known or lost.
 func (b *bulkRun) do(i int) {
-	for _, name := range b.references(i) {
+	for _, name := range b.refers[i] {
 		switch {
 		case !b.named[name]:
 			b.refuse(i, fault.New(fault.Invalid, scim.InvalidValue, "It refers to a bulkId that no operation of this request has."))
@@ -270,7 +268,7 @@ func (b *bulkRun) complete(i int) {
 		return
 	}
 	id := b.ids[op.bulkID]
-	for _, name := range b.references(i) {
+	for _, name := range b.refers[i] {
 		if b.ids[name] == "" {
 			err = fault.New(fault.Conflict, scim.InvalidValue, "It refers to a bulkId whose operation was refused.")
 		}

@@ -126,7 +126,9 @@ func (e expectation) holds(values []any) bool {
 	return false
 }
 
-func empty(v any) bool { return v == nil || v == "" || v != true && v != false && length(v) == 0 && !isNumber(v) }
+func empty(v any) bool {
+	return v == nil || v == "" || v != true && v != false && length(v) == 0 && !isNumber(v)
+}
 
 func isNumber(v any) bool { _, ok := v.(float64); return ok }
 

@@ -11,7 +11,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 	"worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types sw"
 
 // denied are the browser's abilities that no page of ours uses; the camera is added where there is no scanner.
-var denied = []string{"accelerometer", "autoplay", "bluetooth", "display-capture", "geolocation", "gyroscope", "hid", "magnetometer", "microphone", "midi",
+var denied = []string{"accelerometer", "autoplay", "display-capture", "geolocation", "gyroscope", "hid", "magnetometer", "microphone", "midi",
 	"payment", "serial", "usb", "xr-spatial-tracking"}
 
 // headers sets the security headers on every answer, also on errors, static files and refused upgrades.

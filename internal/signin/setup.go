@@ -31,8 +31,11 @@ func (s *Service) Create(ctx context.Context, by actor.Actor, n NewWorkspace) (C
 	}
 	var c Created
 	err = s.DB.InTx(ctx, func(tx database.Tx) (err error) {
-		c, err = s.create(tx, by, n, hash)
-		return err
+		if c, err = s.create(tx, by, n, hash); err != nil {
+			return err
+		}
+		by.Workspace = c.Workspace.ID
+		return s.firstToken(tx, by, &c)
 	})
 	return c, err
 }
@@ -58,6 +61,9 @@ func (s *Service) Setup(ctx context.Context, from Browser, code string, n NewWor
 		}
 		by = actor.Actor{Kind: actor.Person, Workspace: c.Workspace.ID, Person: c.Owner.ID, Name: c.Owner.Name, Role: string(c.Owner.Role),
 			IP: from.IP, UserAgent: from.UserAgent}
+		if err := s.firstToken(tx, by, &c); err != nil {
+			return err
+		}
 		session, err = s.start(tx, from, by)
 		return err
 	})
@@ -81,9 +87,11 @@ func (s *Service) create(tx database.Tx, by actor.Actor, n NewWorkspace, hash st
 	if err != nil {
 		return Created{}, err
 	}
-	if err := setPassword(tx, owner.ID, hash, owner.CreatedAt); err != nil {
-		return Created{}, err
-	}
-	_, token, _, err := s.Workspaces.Regenerate(tx, by, w.ID, "", 0)
-	return Created{Workspace: w, Owner: owner, Token: token}, err
+	return Created{Workspace: w, Owner: owner}, setPassword(tx, owner.ID, hash, owner.CreatedAt)
+}
+
+// firstToken makes the token that a workspace is born with; by is shown as who made it.
+func (s *Service) firstToken(tx database.Tx, by actor.Actor, c *Created) (err error) {
+	_, c.Token, _, err = s.Workspaces.Regenerate(tx, by, c.Workspace.ID, "", 0)
+	return err
 }

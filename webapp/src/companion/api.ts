@@ -28,21 +28,26 @@ export async function signature(by: Signer, method: string, path: string, body: 
   return `v1;dev=${by.id};ts=${ts};jti=${b64url(jti)};sig=${b64url(sig)}`
 }
 
-/** call sends a signed request. A wrong clock is set right by the server's once, and a request that the browser sent twice is made anew. */
+/**
+ * call sends a signed request. A wrong clock is set right by the server's once. A request that the browser itself sent twice is refused as
+ * replayed; what became of the first is not known then, so it is made anew, and in the end counts as unanswered.
+ */
 export async function call<T>(by: Signer, method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<T> {
   const bytes = body === undefined ? utf8('') : utf8(JSON.stringify(body))
-  const once = async () => {
+  let setRight = false
+  for (let tries = 1; ; tries++) {
     const ts = Math.floor((Date.now() + by.offset) / 1000)
     const header = await signature(by, method, path, bytes, ts, random(16))
-    return send<T>(method, path, body === undefined ? undefined : bytes, { 'X-Device-Sig': header }, options)
-  }
-  try {
-    return await once()
-  } catch (e) {
-    if (!(e instanceof Problem) || e.status !== 401) throw e
-    if (e.code === 'clock_skew') await setClock(by, e.fields['server_time'])
-    else if (e.code !== 'replayed') throw e
-    return once()
+    try {
+      return await send<T>(method, path, body === undefined ? undefined : bytes, { 'X-Device-Sig': header }, options)
+    } catch (e) {
+      if (!(e instanceof Problem) || e.status !== 401) throw e
+      if (e.code === 'clock_skew' && !setRight) {
+        setRight = true
+        await setClock(by, e.fields['server_time'])
+      } else if (e.code !== 'replayed') throw e
+      else if (tries >= 3) throw new Offline('replayed')
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 // What every screen may use: the accounts, the watch, the way to other screens.
-import type { Invitation } from './pairing'
+import { resume, type Invitation } from './pairing'
 import type { Platform } from './platform'
 import type { Shell } from './shell'
 import type { Entry } from './screens/request'
@@ -12,6 +12,7 @@ export class App {
   invitation: Invitation | undefined // what is being paired with; its secret lives in memory only
   push: PushState | undefined // undefined while it is being found out
   readonly seen = new Set<string>() // requests that were opened by themselves once
+  private finding: Promise<PushState> | undefined
   private readonly entries = new Map<string, Entry>()
 
   constructor(readonly shell: Shell, readonly platform: Platform, public watch: Watch) {}
@@ -61,13 +62,24 @@ export class App {
     this.accounts = stored.map((a) => Object.assign(held.get(a.id) ?? a, a))
   }
 
+  /** finishBegun goes on with pairings that were left before their end. */
+  async finishBegun(): Promise<void> {
+    const begun = this.accounts.filter((a) => a.state === 'claimed')
+    if (begun.length === 0) return
+    await Promise.all(begun.map((a) => resume(a)))
+    await this.read()
+    await this.watch.check()
+  }
+
   active(): Account[] {
     return this.accounts.filter((a) => a.state === 'active')
   }
 
   /** findPush finds out, and repairs, how notifications stand. */
   async findPush(): Promise<PushState> {
-    this.push = await pushState(this.accounts, this.platform.ios, this.platform.installed)
-    return this.push
+    this.finding ??= pushState(this.accounts, this.platform.ios, this.platform.installed).finally(() => { this.finding = undefined })
+    const found = await this.finding
+    this.push = found === 'offline' ? undefined : found
+    return found
   }
 }

@@ -55,7 +55,7 @@ export function button(words: string, tap: () => void, look: ButtonLook = {}): H
   const kind = look.kind ?? 'secondary'
   const tapped = (e: Event) => { if ((e.currentTarget as Element).getAttribute('aria-disabled') !== 'true') tap() }
   return h('button', { type: 'button', class: `button ${kind}`, id: look.id, on: { click: tapped } },
-    look.icon && icon(look.icon), h('span', {}, words), look.more && h('span', { class: 'unseen' }, look.more))
+    look.icon && icon(look.icon), h('span', {}, words), look.more && h('span', { class: 'unseen' }, ` ${look.more}`))
 }
 
 let nextId = 0

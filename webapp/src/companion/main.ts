@@ -4,7 +4,7 @@ import { load } from './i18n'
 import { holdInstallPrompt, platform } from './platform'
 import { compare, paired } from './screens/compare'
 import { home } from './screens/home'
-import { insecure } from './screens/insecure'
+import { insecure, noStorage } from './screens/insecure'
 import { notify } from './screens/notify'
 import { choose, nameIt, typeCode } from './screens/pair'
 import { request } from './screens/request'
@@ -39,6 +39,7 @@ async function start(): Promise<void> {
   navigator.serviceWorker?.addEventListener('message', (e) => { if (e.data?.t === 'open') app.open(String(e.data.cid), false, true) })
   app.route()
   app.watch.start()
+  if (app.accounts.length > 1) void app.finishBegun()
   void registerWorker()
   void onUpdate((restart) => shell.update(restart))
 }
@@ -54,7 +55,7 @@ function takeLink(app: App): void {
 function screenFor(app: App): Screen {
   const at = location.hash.slice(1)
   const [first = '', second = '', third = ''] = at.split('/')
-  if (first.startsWith('c=')) return open(app, decodeURIComponent(first.slice(2)))
+  if (first.startsWith('c=') && app.accounts.length > 0) return open(app, decodeURIComponent(first.slice(2)))
   const account = app.accounts.find((a) => a.id === third)
   if (first === 'pair') {
     if (second === 'compare' && account?.state === 'claimed') return compare(app, account)
@@ -82,4 +83,4 @@ function front(app: App): Screen {
 }
 
 holdInstallPrompt()
-void start()
+start().catch(() => new Shell(element('app'), element('polite')).show(noStorage()))

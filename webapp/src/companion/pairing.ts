@@ -78,6 +78,19 @@ export async function activate(account: Account): Promise<boolean> {
   return true
 }
 
+/** resume asks once how a pairing that was left before its end stands now, and brings it to its end where it can. */
+export async function resume(account: Account): Promise<void> {
+  const path = `/v1/device/pairings/${encodeURIComponent(account.pairing)}`
+  const state = async () => (await call<{ state: PairState }>(account, 'GET', path)).state
+  try {
+    let now = await state()
+    if (now === 'matched' && (await activate(account))) now = await state()
+    if (now === 'active' || now === 'refused' || now === 'expired') await settle(account, now)
+  } catch (e) {
+    if (e instanceof Problem && (e.code === 'unauthorized' || e.code === 'not_found')) await settle(account, 'refused')
+  }
+}
+
 /** settle writes down how a pairing ended. */
 export async function settle(account: Account, state: 'active' | 'refused' | 'expired'): Promise<void> {
   if (state !== 'active') return dropAccount(account.id)

@@ -1,8 +1,10 @@
 // The page's side of the service worker: register it, hear of updates, and turn notifications on.
+import { Offline } from './api'
 import { ownScope, pushScope, repair } from './push'
 import type { Account } from './store'
 
-export type PushState = 'unsupported' | 'install_first' | 'not_offered' | 'ask' | 'denied' | 'on' | 'broken'
+/** PushState is how notifications stand; offline means that it could not be found out. */
+export type PushState = 'unsupported' | 'install_first' | 'not_offered' | 'ask' | 'denied' | 'on' | 'broken' | 'offline'
 
 interface TrustedTypes { createPolicy(name: string, rules: { createScriptURL(s: string): string }): { createScriptURL(s: string): string } }
 const policy = (globalThis as { trustedTypes?: TrustedTypes }).trustedTypes?.createPolicy('sw', { createScriptURL: (s) => s })
@@ -68,8 +70,8 @@ async function subscribeAll(accounts: Account[]): Promise<PushState> {
       offered = (await repair(a, registration.pushManager)) || offered
     }
     return offered ? 'on' : 'not_offered'
-  } catch {
-    return 'broken'
+  } catch (e) {
+    return e instanceof Offline ? 'offline' : 'broken'
   }
 }
 

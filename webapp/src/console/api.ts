@@ -49,6 +49,9 @@ export const api = {
   verify: (password: string) => send<void>('POST', '/v1/session/verify', { body: { password } }),
   setPassword: (body: { token: string; password: string }) => send<void>('POST', '/v1/session/password', { body, quiet: true }),
 
+  /** Binds an operator's recovery link to this session, which may then pair one phone. */
+  recover: (token: string) => send<void>('POST', '/v1/session/recovery', { body: { token } }),
+
   directory: (options: Options = {}) => send<Directory>('GET', '/v1/directory', options),
 
   people: (q: string, after?: string) => send<Page<Person>>('GET', `/v1/people?${query({ limit: '50', q, after })}`),

@@ -23,6 +23,7 @@ export function roleList(t: T, language: string, roles: readonly Role[]): string
 export function errorText(t: T, language: string, error: unknown): string {
   if (error instanceof NetworkError) return t('console.error.network')
   if (!(error instanceof ApiError)) return t('console.error.unknown')
+  if (error.code === 'forbidden' && !Array.isArray(error.fields['allowed_roles'])) return error.detail || t('console.error.unknown')
   const key = `console.error.${error.code}`
   if (error.code && hasKey(key)) return t(key, values(t, language, error))
   if (error.detail && error.status < 500) return error.detail

@@ -3,9 +3,10 @@
 
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router'
 import { api } from './api'
+import { hasCode } from './errors'
 import { queryClient, sessionQuery } from './session'
 import { Root } from './shell/Root'
-import { PageError, NotFoundPage } from './shell/ErrorPages'
+import { LonelyNotFoundPage, NotFoundPage, PageError } from './shell/ErrorPages'
 import { lastSlug } from './workspace'
 
 const setupQuery = { queryKey: ['setup'], queryFn: api.setup, staleTime: 60_000 }
@@ -16,7 +17,7 @@ async function setUpFirst(): Promise<void> {
   if (setup.needed) throw redirect({ to: '/setup' })
 }
 
-const root = createRootRoute({ component: Root, notFoundComponent: NotFoundPage, errorComponent: PageError })
+const root = createRootRoute({ component: Root, notFoundComponent: LonelyNotFoundPage, errorComponent: PageError })
 
 const setup = createRoute({
   getParentRoute: () => root,
@@ -51,20 +52,36 @@ function nextPath(search: Record<string, unknown>): { next?: string } {
   return typeof next === 'string' && /^\/(?![/\\])/.test(next) ? { next } : {}
 }
 
+/** Null when the address names no workspace. */
+async function publicWorkspace(slug: string): Promise<{ slug: string; name: string } | null> {
+  try {
+    return await api.workspace(slug)
+  } catch (error) {
+    if (hasCode(error, 'not_found')) return null
+    throw error
+  }
+}
+
 const signIn = createRoute({
   getParentRoute: () => root,
   path: '/w/$slug',
   validateSearch: nextPath,
   beforeLoad: setUpFirst,
-  loader: ({ params }) => queryClient.fetchQuery({ queryKey: ['public-workspace', params.slug], queryFn: () => api.workspace(params.slug), staleTime: 60_000 }),
+  loader: ({ params }) => queryClient.fetchQuery({ queryKey: ['public-workspace', params.slug], queryFn: () => publicWorkspace(params.slug), staleTime: 60_000 }),
   component: lazyRouteComponent(() => import('./pages/SignInPage'), 'SignInPage'),
-  errorComponent: lazyRouteComponent(() => import('./pages/SignInPage'), 'NoSuchWorkspace'),
 })
 
 const setPassword = createRoute({
   getParentRoute: () => root,
   path: '/w/$slug/set-password',
   component: lazyRouteComponent(() => import('./pages/SetPasswordPage'), 'SetPasswordPage'),
+})
+
+const recover = createRoute({
+  getParentRoute: () => root,
+  path: '/w/$slug/recover',
+  loader: () => queryClient.fetchQuery(sessionQuery),
+  component: lazyRouteComponent(() => import('./pages/RecoverPage'), 'RecoverPage'),
 })
 
 const shell = createRoute({
@@ -129,7 +146,7 @@ const idp = createRoute({
 })
 
 const routeTree = root.addChildren([
-  setup, home, findWorkspace, signIn, setPassword,
+  setup, home, findWorkspace, signIn, setPassword, recover,
   shell.addChildren([members, teams, profile, settings.addChildren([workspace.addChildren([general, idp])])]),
 ])
 

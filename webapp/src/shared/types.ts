@@ -36,6 +36,8 @@ export interface TokenInfo {
   last_used_at?: string | null
   last_used_by?: string | null
   expires_at?: string | null
+  /** Of a replaced token: how long it still works. */
+  valid_until?: string | null
   state: string
 }
 
@@ -59,7 +61,8 @@ export interface Person {
   role: Role
   active: boolean
   source: 'local' | 'directory'
-  has_password: boolean
+  /** Told to those who manage people. */
+  has_password?: boolean
   teams: { id: string; name: string }[]
   created_at: string
   last_sign_in_at?: string | null
@@ -90,7 +93,7 @@ export interface Confirmation {
   expires_at: string
   collect_until?: string | null
   server_time: string
-  decided_by?: { device: string; at: string } | null
+  decided_by?: { device: string; at: string | null } | null
   devices?: ConfirmationDevice[] | null
 }
 
@@ -99,7 +102,7 @@ export interface Revealed {
   hint: string
   created_at: string
   expires_at?: string | null
-  previous?: { hint: string; valid_until: string } | null
+  previous?: { hint: string; valid_until: string | null } | null
   tenant_url: string
 }
 

@@ -1,7 +1,7 @@
 // What a push becomes on the screen. Something is always shown: a push without a notification costs the permission on some phones.
 import { fetchChallenge, respond, signAnswer, type Challenge } from '../companion/challenge'
 import { outcome } from '../companion/outcome'
-import { accounts, type Account } from '../companion/store'
+import { accounts, changeAccount, type Account } from '../companion/store'
 import { known, say } from './words'
 
 export interface Push { t: string; cid: string; ws: string; exp: number } // exp in Unix seconds, 0 when not told
@@ -44,6 +44,7 @@ function body(c: Challenge): string {
 async function activated(account: Account, c: Challenge): Promise<Notice | undefined> {
   if (account.state !== 'claimed') return undefined
   await respond(account, c.cid, await signAnswer(account, c, { dec: 'approve' }))
+  await changeAccount(account.id, { state: 'active' })
   return { title: say('paired'), body: say('paired_body', { workspace: c.ctx.workspace }), tag: c.cid, silent: true }
 }
 

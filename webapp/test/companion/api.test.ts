@@ -66,6 +66,12 @@ describe('call', () => {
     await call(by, 'GET', '/p')
     expect(part(0, 'jti')).not.toBe(part(1, 'jti'))
   })
+  it('says that nothing is known when the browser goes on doubling', async () => {
+    const again: Reply = { status: 401, body: { code: 'replayed' } }
+    answers(again, again, again, again)
+    await expect(call(by, 'GET', '/p')).rejects.toBeInstanceOf(Offline)
+    expect(sent.length).toBe(3)
+  })
   it('gives a refusal its code, fields and the time to wait', async () => {
     answers({ status: 429, body: { code: 'rate_limited', detail: 'x' }, headers: { 'Retry-After': '42' } })
     const e = await call(by, 'GET', '/p').catch((x: unknown) => x)

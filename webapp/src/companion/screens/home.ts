@@ -16,7 +16,7 @@ export function home(app: App): Screen {
   const recent = h('section', { 'aria-labelledby': 'recent', hidden: true })
   let drawn = ''
   const heard = (s: Snapshot) => {
-    const key = JSON.stringify([s.requests.map((r) => r.cid), app.accounts.map((a) => a.id + a.state), app.push, s.online])
+    const key = JSON.stringify([s.requests.map((r) => r.cid), app.accounts.map((a) => a.id + a.state), app.push, s.online, s.checkedAt > 0])
     state.replaceChildren(...stateLine(app, s))
     if (key === drawn) return
     drawn = key
@@ -24,7 +24,8 @@ export function home(app: App): Screen {
     notes.replaceChildren(...notices(app))
     openByItself(app, s)
   }
-  const leave = app.watch.listen(heard)
+  const findPush = (s: Snapshot) => { if (app.push === undefined && s.online && s.checkedAt > 0) void app.findPush().then(() => heard(app.watch.snapshot)) }
+  const leave = app.watch.listen((s) => { heard(s); findPush(s) })
   void showRecent(recent)
   const body = h('div', { class: 'page home' },
     heading(t('home.title')), open,
@@ -33,20 +34,16 @@ export function home(app: App): Screen {
     h('p', { class: 'links' }, link(t('history.title'), () => app.go('history')), link(t('home.add'), () => app.go('pair'))),
   )
   // After this screen is in its place, because a single request opens itself.
-  queueMicrotask(() => { heard(app.watch.snapshot); void app.watch.check(); void find(app, () => heard(app.watch.snapshot)) })
+  queueMicrotask(() => { heard(app.watch.snapshot); findPush(app.watch.snapshot); void app.watch.check() })
   return { title: t('home.title'), body, leave, settings: () => app.go('settings') }
-}
-
-async function find(app: App, then: () => void): Promise<void> {
-  if (app.push === undefined) await app.findPush()
-  then()
 }
 
 const link = (words: string, tap: () => void) => button(words, tap, { kind: 'quiet' })
 
 function waiting(app: App, s: Snapshot): HTMLElement {
   if (s.requests.length === 0) {
-    return h('div', { class: 'empty' }, icon('shield'), h('p', {}, t('home.none')))
+    const words = s.checkedAt > 0 ? t('home.none') : t(s.online ? 'home.looking' : 'home.unknown')
+    return h('div', { class: 'empty' }, icon(s.checkedAt > 0 ? 'shield' : s.online ? 'clock' : 'offline'), h('p', {}, words))
   }
   return h('ul', { class: 'cards' }, ...s.requests.map((r) => h('li', {}, card(app, r))))
 }
@@ -66,7 +63,7 @@ function openByItself(app: App, s: Snapshot): void {
 
 function stateLine(app: App, s: Snapshot): (Node | string)[] {
   const checked = s.checkedAt > 0 ? t('home.checked', { time: clock(s.checkedAt) }) : ''
-  const words = s.online ? t(`home.push.${app.push ?? 'finding'}` as Key) : t('home.not_connected')
+  const words = s.online ? app.push && t(`home.push.${app.push}` as Key) : t('home.not_connected')
   return [icon(s.online ? (app.push === 'on' ? 'bell' : 'clock') : 'offline'), [words, checked].filter(Boolean).join(' · ')]
 }
 

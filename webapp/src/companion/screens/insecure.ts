@@ -1,5 +1,5 @@
-// Shown instead of everything on an address where browsers give no keys: why, and how to get to one where they do.
-import { h, icon } from '../dom'
+// Shown instead of everything where the app cannot work: on an address where browsers give no keys, and where nothing can be kept.
+import { button, h, icon } from '../dom'
 import { t } from '../i18n'
 import { heading, type Screen } from '../shell'
 
@@ -22,4 +22,15 @@ export function insecure(at: Location): Screen {
     ),
   )
   return { title: t('insecure.title'), body }
+}
+
+/** noStorage is for a browser that keeps nothing for this page, as some do in private windows. */
+export function noStorage(): Screen {
+  const body = h('div', { class: 'page centred' },
+    h('div', { class: 'hero warn' }, icon('warn')),
+    heading(t('storage.title')),
+    h('p', { class: 'lead' }, t('storage.means')),
+    h('div', { class: 'actions' }, button(t('retry'), () => location.reload(), { kind: 'primary' })),
+  )
+  return { title: t('storage.title'), body }
 }

@@ -20,11 +20,12 @@ function content(app: App, state: PushState, show: (s: PushState) => void): HTML
     const on = button(t('notify.on'), () => void ask(app, on, show), { kind: 'primary', icon: 'bell' })
     return [hero('', 'bell'), heading(t('notify.title')), h('p', { class: 'lead' }, t('notify.why')), h('p', {}, t('notify.shows')), actions(on, leave(app, t('notify.later'), 'quiet'), h('p', { class: 'hint' }, t('notify.later_means')))]
   }
-  const how: HTMLElement[] = [hero('warn', 'bell'), heading(t(`notify.${state}` as Key)), h('p', { class: 'lead' }, t(`notify.${state}_means` as Key))]
+  const kind = state === 'offline' ? 'broken' : state
+  const how: HTMLElement[] = [hero('warn', 'bell'), heading(t(`notify.${kind}` as Key)), h('p', { class: 'lead' }, t(`notify.${kind}_means` as Key))]
   if (state === 'denied') how.push(h('p', {}, t(app.platform.ios ? 'notify.undo_ios' : app.platform.android ? 'notify.undo_android' : 'notify.undo_desktop')))
-  const again = state === 'broken' || state === 'denied'
-    ? button(t('retry'), () => void app.findPush().then((s) => { show(s); app.shell.focus() }), { kind: 'secondary' }) : ''
-  return [...how, actions(again, leave(app, t('done'), 'primary'))]
+  const again = kind === 'broken' || state === 'denied'
+    ? button(t('retry'), () => void app.findPush().then((s) => { show(s); app.shell.focus() }), { kind: 'quiet' }) : ''
+  return [...how, actions(leave(app, t('done'), 'primary'), again)]
 }
 
 const hero = (look: string, drawn: 'bell' | 'check') => h('div', { class: `hero ${look}` }, icon(drawn))
@@ -35,7 +36,7 @@ async function ask(app: App, on: HTMLButtonElement, show: (s: PushState) => void
   const free = busy(on)
   const state = await turnOn(app.accounts)
   free()
-  app.push = state
+  app.push = state === 'offline' ? undefined : state
   show(state)
   app.shell.focus()
   if (state === 'on') await sayHello(t('notify.hello_title'), t('notify.hello_body')).catch(() => undefined)

@@ -75,8 +75,9 @@ export function nameIt(app: App): Screen {
       void navigator.storage?.persist?.()
       app.go(`pair/compare/${account.id}`, true)
     } catch (e) {
-      showRefusal(app, failed, e)
       leave()
+      failed.replaceChildren(h('p', {}, icon('warn'), refusal(e, 'link')))
+      if (pairError(e) !== 'offline') go.replaceWith(button(t('pair.again'), () => { app.invitation = undefined; app.go('pair', true) }, { kind: 'primary' }))
     }
   }
   const body = h('form', { class: 'page', on: { submit: (e) => { e.preventDefault(); void send() } } },
@@ -91,11 +92,6 @@ export function nameIt(app: App): Screen {
     h('div', { class: 'actions' }, go),
   )
   return { title: t('pair.title'), body, back: () => { app.invitation = undefined; app.go('', true) } }
-}
-
-function showRefusal(app: App, box: HTMLElement, e: unknown): void {
-  const again = pairError(e) === 'offline' ? '' : button(t('pair.again'), () => { app.invitation = undefined; app.go('pair', true) })
-  box.replaceChildren(h('p', {}, icon('warn'), refusal(e, 'link')), again)
 }
 
 /** refusal is the plain sentence for an error while pairing. */

@@ -6,9 +6,10 @@ import { opened } from '../device'
 import { button, field, h, icon, type FieldParts, type Icon } from '../dom'
 import { action, from, list, warnings } from '../facts'
 import { clock, inline, left, plural, t, type Key } from '../i18n'
+import { installed } from '../platform'
 import { ended, outcome, type Ending } from '../outcome'
 import { heading, type Screen } from '../shell'
-import { recordAnswer, type Account } from '../store'
+import { answers, recordAnswer, type Account } from '../store'
 import type { Snapshot } from '../watch'
 import { closeNotice } from '../worker'
 import { digits, groupedDigits } from '../wire/code'
@@ -37,6 +38,7 @@ class RequestScreen {
   private gone = false
   private sending = false
   private kept: { key: string; answer: SignedAnswer } | undefined // the same bytes again after a lost reply
+  private unsure: Decision | undefined // was sent, and no reply came
   private timer: ReturnType<typeof setInterval> | undefined
   private stopListening: () => void = () => undefined
   private lock: { release(): Promise<void> } | undefined
@@ -75,10 +77,10 @@ class RequestScreen {
     try {
       const found = await this.find()
       if (this.gone) return
-      if (!found) { this.end('gone'); return }
+      if (!found) { void this.end('gone'); return }
       this.account = found.account
       this.challenge = found.challenge
-      if (this.left() <= 0) { this.end('expired'); return }
+      if (this.left() <= 0) { void this.end('expired'); return }
       this.show(found.challenge)
       this.tellOpened(found.account)
     } catch (e) {
@@ -106,7 +108,7 @@ class RequestScreen {
   private failedToLoad(e: unknown): void {
     if (e instanceof Distrust) { this.distrust(e); return }
     const o = outcome(e, Date.now())
-    if (o.kind === 'ended') { this.end(o.why); return }
+    if (o.kind === 'ended') { void this.end(o.why); return }
     if (o.kind === 'removed') { this.removed(); return }
     const words = o.kind === 'offline' ? t('request.offline_load') : o.kind === 'limited' ? t('request.limited', { time: clock(o.until) }) : t('request.failed', { code: o.kind === 'failed' ? o.code : '' })
     const again = () => { this.body.replaceChildren(heading(t('request.title')), skeleton()); this.app.shell.focus(); void this.load() }
@@ -134,8 +136,8 @@ class RequestScreen {
 
   private show(c: Challenge): void {
     const what = inline(action(c))
-    this.yes = button(t('request.yes'), () => void this.approve(), { kind: 'primary', more: ` ${t('request.yes_more', { what })}` })
-    this.no = button(t('request.no'), () => void this.deny(), { kind: 'secondary', more: `. ${t('request.no_more', { what })}` })
+    this.yes = button(t('request.yes'), () => void this.approve(), { kind: 'primary', more: t('request.yes_more', { what }) })
+    this.no = button(t('request.no'), () => void this.deny(), { kind: 'secondary', more: t('request.no_more', { what }) })
     const code = c.mode === 'code' ? this.codeField() : ''
     this.armed = !this.entry.byItself
     this.enable()
@@ -187,7 +189,7 @@ class RequestScreen {
     this.time.classList.toggle('soon', seconds <= 60)
     const whole = Math.ceil(seconds)
     if (whole === 60 || whole === 30) this.app.shell.say(t('request.left_say', { n: whole }))
-    if (seconds <= 0 && !this.sending) this.end('expired')
+    if (seconds <= 0 && !this.sending) void this.end('expired')
   }
 
   private async stayAwake(): Promise<void> {
@@ -207,6 +209,11 @@ class RequestScreen {
 
   /** learn finds out why the request is not in the list any more. */
   private async learn(s: Snapshot): Promise<void> {
+    if (this.unsure) {
+      // It may have been our own answer that closed it: asking again with the same bytes tells.
+      await this.decide(this.unsure, undefined)
+      return
+    }
     const why = await this.whyClosed()
     if (!why || this.over || this.gone || this.sending) return
     const newer = s.requests.find((r) => r.account === this.account && r.exp > (this.challenge?.exp ?? 0))
@@ -216,7 +223,7 @@ class RequestScreen {
       this.app.openInstead(newer.cid)
       return
     }
-    this.end(why)
+    void this.end(why)
   }
 
   private async whyClosed(): Promise<Ending | undefined> {
@@ -248,6 +255,7 @@ class RequestScreen {
     try {
       const state = await respond(account, this.cid, await this.answer(account, challenge, d))
       this.sending = false
+      this.unsure = undefined
       await this.decided(d, state)
     } catch (e) {
       this.hold(false)
@@ -276,10 +284,10 @@ class RequestScreen {
 
   private async decided(d: Decision, state: string): Promise<void> {
     const denied = d.dec === 'deny'
-    if (!denied && state !== 'approved' && state !== 'consumed') { this.end(ended(state)); return }
+    if (!denied && state !== 'approved' && state !== 'consumed') { void this.end(ended(state)); return }
     await this.remember(denied ? 'denied' : 'approved')
     if (denied) this.showDenied()
-    else this.end('approved')
+    else void this.end('approved')
   }
 
   private async remember(result: 'approved' | 'denied'): Promise<void> {
@@ -293,10 +301,13 @@ class RequestScreen {
     const o = outcome(e, Date.now())
     if (o.kind === 'ended') {
       if (o.why === 'too_many') void this.remember('denied')
-      this.end(o.why)
+      void this.end(o.why)
     } else if (o.kind === 'removed') this.removed()
     else if (o.kind === 'wrong_code') this.wrongCode(o.left)
-    else if (o.kind === 'offline') this.say('offline', t('request.offline'), () => void this.decide(d, d.dec === 'deny' ? this.no : this.yes))
+    else if (o.kind === 'offline') {
+      this.unsure = d
+      this.say('offline', t('request.offline'), () => void this.decide(d, d.dec === 'deny' ? this.no : this.yes))
+    }
     else if (o.kind === 'limited') this.say('clock', t('request.limited', { time: clock(o.until) }))
     else this.say('warn', t('request.failed', { code: o.code }))
   }
@@ -314,12 +325,20 @@ class RequestScreen {
 
   // ---- the end
 
-  private end(why: Ending): void {
+  private async end(why: Ending): Promise<void> {
     if (this.over || this.gone) return
+    this.over = true
+    if (why === 'elsewhere_approved' || why === 'elsewhere_denied') why = (await this.ownAnswer()) ?? why
+    if (this.gone) return
     const good = why === 'approved'
     const means = good && this.challenge ? `${action(this.challenge)} · ${this.challenge.ctx.workspace}` : t(`ended.${why}_means` as Key)
     this.finish(good ? 'good' : why === 'too_many' ? 'warn' : 'calm', endingIcon[why], t(`ended.${why}` as Key), h('p', { class: 'lead' }, means), this.homeButton())
-    if (good && this.entry.fromNotice) setTimeout(() => { if (!this.gone) close() }, 5000)
+    if (good && this.entry.fromNotice && installed()) setTimeout(() => { if (!this.gone) close() }, 5000)
+  }
+
+  /** ownAnswer is what was answered here before, when an answered request is opened again. */
+  private async ownAnswer(): Promise<'approved' | 'denied' | undefined> {
+    return (await answers().catch(() => [])).find((a) => a.cid === this.cid)?.result
   }
 
   private showDenied(): void {

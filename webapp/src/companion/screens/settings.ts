@@ -15,7 +15,7 @@ export function settings(app: App): Screen {
     heading(t('settings.title')),
     ...app.accounts.map((a) => accountCard(app, a)),
     h('section', {}, h('h2', {}, t('settings.notifications')),
-      h('p', {}, t(`home.push.${app.push ?? 'finding'}` as Key)),
+      h('p', {}, app.push ? t(`home.push.${app.push}` as Key) : t('home.looking')),
       canChange(app) ? button(t(app.push === 'ask' ? 'notify.on' : 'home.how'), () => app.go('notify')) : ''),
     h('section', {}, h('h2', {}, t('settings.app')),
       h('p', {}, t('settings.version', { version: APP_VERSION })),
@@ -35,7 +35,7 @@ function accountCard(app: App, a: Account): HTMLElement {
     h('dl', { class: 'facts' },
       row(t('request.who'), a.person.name), row(t('pair.name'), a.name), row(t('settings.paired'), clock(a.pairedAt)),
       a.state === 'active' ? '' : row(t('settings.state'), t(`settings.state.${a.state}` as Key))),
-    button(t('settings.remove'), () => sure(app, a, box, draw), { kind: 'danger', more: `: ${a.workspace.name}` }))
+    button(t('settings.remove'), () => sure(app, a, box, draw), { kind: 'danger', more: a.workspace.name }))
   draw()
   return box
 }

@@ -151,7 +151,7 @@ function Digits({ code }: { code: string }) {
   return (
     <div className="mt-6 rounded-xl border border-line bg-sunken px-4 py-5 text-center">
       <p className="text-sm text-muted">{t('console.confirm.type_code')}</p>
-      <p className="mt-1 font-mono text-5xl leading-tight font-semibold tracking-wide tabular-nums max-cards:text-[min(3rem,13vw)]">
+      <p className="mt-1 text-5xl leading-tight font-semibold tracking-wider tabular-nums max-cards:text-[min(3rem,13vw)]">
         <span data-testid="match-code" aria-hidden="true" translate="no">{grouped(code)}</span>
         <span className="sr-only">{spelled(code)}</span>
       </p>

@@ -76,7 +76,7 @@ function deniedLine(view: AskView): WaitLine {
   const shown = handsOut(view)
   if (view.confirmation?.reason === 'too_many_attempts')
     return { key: shown ? 'console.wait.attempts' : 'console.wait.attempts_unchanged', tone: 'bad', urgent: true }
-  if (!by) return { key: shown ? 'console.wait.denied_somewhere' : 'console.wait.denied_somewhere_unchanged', tone: 'bad', urgent: true }
+  if (!by?.at) return { key: shown ? 'console.wait.denied_somewhere' : 'console.wait.denied_somewhere_unchanged', tone: 'bad', urgent: true }
   return { key: shown ? 'console.wait.denied' : 'console.wait.denied_unchanged', tone: 'bad', urgent: true, devices: [by.device], at: by.at }
 }
 

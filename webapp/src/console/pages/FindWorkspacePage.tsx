@@ -5,7 +5,7 @@ import { useState, type FormEvent } from 'react'
 import { useT } from '../i18n'
 import { useTitle } from '../shell/title'
 import { Button } from '../ui/button'
-import { Field } from '../ui/field'
+import { Field, toFirstMistake } from '../ui/field'
 import { Front } from '../ui/front'
 import { lastSlug } from '../workspace'
 
@@ -18,7 +18,10 @@ export function FindWorkspacePage() {
   function submit(event: FormEvent) {
     event.preventDefault()
     const slug = slugOf(value)
-    if (!slug) return setError(t('console.required'))
+    if (!slug) {
+      setError(t('console.required'))
+      return toFirstMistake(event.currentTarget)
+    }
     void navigate({ to: '/w/$slug', params: { slug } })
   }
   return (

@@ -144,12 +144,12 @@ function Connection({ directory }: { directory: Directory }) {
   const { t } = useT()
   return (
     <div className="space-y-5 p-6 max-cards:p-5">
-      <CopyField label={t('console.idp.tenant_url')} name={t('console.idp.tenant_url')} value={directory.tenant_url} />
+      <CopyField label={t('console.idp.tenant_url')} value={directory.tenant_url} />
       <details className="group">
         <summary className="w-fit rounded-sm text-sm font-medium text-accent">{t('console.idp.strict')}</summary>
         <div className="mt-4 border-l-2 border-line pl-4">
           <p className="mb-3 text-sm text-muted">{t('console.idp.strict_hint')}</p>
-          <CopyField label={t('console.idp.strict_url')} name={t('console.idp.strict_url')} value={directory.tenant_url_strict} />
+          <CopyField label={t('console.idp.strict_url')} value={directory.tenant_url_strict} />
         </div>
       </details>
     </div>
@@ -249,9 +249,13 @@ function TokenRow({ token }: { token: TokenInfo }) {
       <Cell label={t('console.tokens.created')}><Time at={token.created_at} />{token.created_by && <By name={token.created_by} />}</Cell>
       <Cell label={t('console.tokens.last_used')}>{token.last_used_at ? <><Time at={token.last_used_at} />{token.last_used_by && <By name={token.last_used_by} />}</> : t('console.tokens.never')}</Cell>
       <Cell label={t('console.tokens.expires')}>{token.expires_at ? <Time at={token.expires_at} /> : t('console.tokens.never')}</Cell>
-      <Cell label={t('console.tokens.state')}><Badge tone={state?.tone ?? 'plain'} icon={state?.icon}>{state ? t(state.word) : token.state}</Badge></Cell>
+      <Cell label={t('console.tokens.state')}><Badge tone={state?.tone ?? 'plain'} icon={state?.icon}>{state ? t(state.word) : token.state}</Badge>{token.state === 'replaced' && token.valid_until && <Until at={token.valid_until} />}</Cell>
     </Row>
   )
+}
+
+function Until({ at }: { at: string }) {
+  return <span className="mt-1 block text-muted"><Rich k="console.tokens.until" parts={{ time: <Time at={at} /> }} /></span>
 }
 
 function By({ name }: { name: string }) {

@@ -1,6 +1,5 @@
 // "All Members": who is in the workspace, and for Owner and Super Admin what to do with them.
 
-import { Menu } from '@base-ui/react/menu'
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useDeferredValue, useId, useState } from 'react'
 import type { Person } from '../../shared/types'
@@ -13,7 +12,7 @@ import { useAnnounce } from '../ui/announce'
 import { Button } from '../ui/button'
 import { useDialogs } from '../ui/dialogs'
 import { Icon } from '../ui/icons'
-import { menuItem, menuPopup } from '../ui/menu'
+import { Menu, MenuItem } from '../ui/menu'
 import { Badge, Card, Empty, LoadError, PageHead, Skeleton } from '../ui/parts'
 import { Cell, Row, Table } from '../ui/table'
 import { ActiveDialog, AddPersonDialog, LinkDialog, RoleDialog, type MadeLink } from './person-dialogs'
@@ -103,11 +102,11 @@ function PersonRow({ person, idp, manage }: { person: Person; idp: string; manag
   return (
     <Row className={person.active ? '' : 'bg-sunken'}>
       <Cell className="max-cards:pr-12">
-        <span className="block font-medium [overflow-wrap:anywhere]"><bdi>{person.name}</bdi></span>
+        <span className="block font-semibold [overflow-wrap:anywhere]"><bdi>{person.name}</bdi></span>
         <span className="block text-muted [overflow-wrap:anywhere]">{person.email}</span>
       </Cell>
       <Cell label={t('console.members.role')}><span className="whitespace-nowrap">{t(roleKey[person.role])}</span></Cell>
-      <Cell label={t('console.members.team')}>{teams ? <bdi className="[overflow-wrap:anywhere]">{teams}</bdi> : <span className="text-muted">—</span>}</Cell>
+      <Cell label={t('console.members.team')} className={teams ? '' : 'cell-none'}>{teams ? <bdi className="[overflow-wrap:anywhere]">{teams}</bdi> : <span className="text-muted">—</span>}</Cell>
       <Cell label={t('console.members.status')}><Status person={person} /></Cell>
       <Cell label={t('console.members.source')}><Badge tone={person.source === 'directory' ? 'accent' : 'plain'}>{person.source === 'directory' ? idp : t('console.members.local')}</Badge></Cell>
       {manage && <Cell className="max-cards:absolute max-cards:top-2 max-cards:right-3 cards:text-right"><Actions person={person} idp={idp} /></Cell>}
@@ -118,7 +117,7 @@ function PersonRow({ person, idp, manage }: { person: Person; idp: string; manag
 function Status({ person }: { person: Person }) {
   const { t } = useT()
   if (!person.active) return <Badge tone="plain" icon="off">{t('console.members.deactivated')}</Badge>
-  if (!person.has_password) return <Badge tone="warn" icon="clock">{t('console.members.no_password')}</Badge>
+  if (person.has_password === false) return <Badge tone="warn" icon="clock">{t('console.members.no_password')}</Badge>
   return <Badge tone="good" icon="tick">{t('console.members.active')}</Badge>
 }
 
@@ -147,8 +146,11 @@ function Actions({ person, idp }: { person: Person; idp: string }) {
   const announce = useAnnounce()
   const refresh = useRefresh()
   const session = useSession()
-  const self = person.id === session.person.id
-  const local = person.source === 'local'
+  const owner = person.role === 'owner'
+  const linkReason = !person.active ? t('console.error.person_inactive') : owner && session.person.role !== 'owner' ? t('console.members.owner_only') : undefined
+  const activeReason = person.source === 'directory' ? t('console.members.managed', { idp })
+    : person.id === session.person.id ? t('console.error.own_account')
+      : owner ? t('console.members.owner_only') : undefined
   async function change(dialog: 'role' | 'active') {
     const changed = await dialogs.open<true>((close) => (dialog === 'role' ? <RoleDialog person={person} close={close} /> : <ActiveDialog person={person} close={close} />))
     if (!changed) return
@@ -160,22 +162,10 @@ function Actions({ person, idp }: { person: Person; idp: string }) {
     await refresh()
   }
   return (
-    <Menu.Root modal={false}>
-      <Menu.Trigger aria-label={t('console.members.actions_for', { name: person.name })} className="inline-grid size-9 place-items-center rounded-lg text-muted hover:bg-hover data-popup-open:bg-hover max-cards:size-11">
-        <Icon name="more" />
-      </Menu.Trigger>
-      <Menu.Portal>
-        <Menu.Positioner side="bottom" align="end" sideOffset={4} collisionPadding={8} className="z-30">
-          <Menu.Popup className={`${menuPopup} w-72`}>
-            {person.role !== 'owner' && <Menu.Item className={menuItem} onClick={() => void change('role')}>{t('console.members.change_role')}</Menu.Item>}
-            {person.active && <Menu.Item className={menuItem} onClick={() => void link()}>{t('console.members.make_link')}</Menu.Item>}
-            {local && !self && person.role !== 'owner' && (
-              <Menu.Item className={menuItem} onClick={() => void change('active')}>{t(person.active ? 'console.members.deactivate' : 'console.members.reactivate')}</Menu.Item>
-            )}
-            {!local && <p className="px-3 py-2 text-sm text-muted">{t('console.members.managed', { idp })}</p>}
-          </Menu.Popup>
-        </Menu.Positioner>
-      </Menu.Portal>
-    </Menu.Root>
+    <Menu button={<Icon name="more" />} buttonName={t('console.members.actions_for', { name: person.name })} buttonClass="inline-grid size-9 place-items-center rounded-lg text-muted hover:bg-hover aria-expanded:bg-hover max-cards:size-11" width="w-72" align="end">
+      <MenuItem run={() => void change('role')} reason={person.role === 'owner' ? t('console.error.one_owner') : undefined}>{t('console.members.change_role')}</MenuItem>
+      <MenuItem run={() => void link()} reason={linkReason}>{t('console.members.make_link')}</MenuItem>
+      <MenuItem run={() => void change('active')} reason={activeReason}>{t(person.active ? 'console.members.deactivate' : 'console.members.reactivate')}</MenuItem>
+    </Menu>
   )
 }

@@ -82,6 +82,7 @@ const states: Record<string, { tone: BadgeTone; icon: IconName; word: Key }> = {
 const platforms: Record<string, string> = { ios: 'iOS', android: 'Android', web: 'Web' }
 
 const protections: Record<string, Key> = {
+  unknown: 'console.devices.key_unknown',
   software: 'console.devices.key_software',
   hardware: 'console.devices.key_hardware',
   strongbox: 'console.devices.key_hardware',
@@ -100,7 +101,7 @@ function DeviceRow({ device, only }: { device: Device; only: boolean }) {
       <span className={`grid size-11 shrink-0 place-items-center rounded-full ${active ? 'bg-accent-soft text-accent' : 'bg-hover text-muted'}`}><Icon name="phone" className="size-6" /></span>
       <div className="min-w-0 flex-1 basis-48">
         <p className="flex flex-wrap items-center gap-x-3 gap-y-1">
-          <bdi className="font-medium [overflow-wrap:anywhere]">{device.name}</bdi>
+          <bdi className="font-semibold [overflow-wrap:anywhere]">{device.name}</bdi>
           <Badge tone={state?.tone ?? 'warn'} icon={state?.icon ?? 'clock'}>{t(state?.word ?? 'console.devices.pending')}</Badge>
         </p>
         <p className="mt-1 text-sm text-muted">{platforms[device.platform] ?? device.platform}{' · '}{protection ? t(protection) : device.key_protection}</p>

@@ -8,6 +8,7 @@ import { linkSecret, takeAgain } from '../fragment'
 import { useT } from '../i18n'
 import { useTitle } from '../shell/title'
 import { Button, ButtonLink } from '../ui/button'
+import { toFirstMistake } from '../ui/field'
 import { Front } from '../ui/front'
 import { Notice } from '../ui/notice'
 import { NewPassword, usePasswordPair } from '../ui/password'
@@ -45,7 +46,8 @@ function Form({ secret, done }: { secret: string; done: () => void }) {
   const [failure, setFailure] = useState<string | null>(null)
   async function submit(event: FormEvent) {
     event.preventDefault()
-    if (busy || !pair.check()) return
+    if (busy) return
+    if (!pair.check()) return toFirstMistake(event.currentTarget)
     setBusy(true)
     setFailure(null)
     try {

@@ -82,7 +82,7 @@ export function GeneralTab() {
         </div>
       </dl>
       <div className="mt-6 border-t border-line pt-6">
-        <CopyField label={t('console.general.address')} name={t('console.general.address')} value={address} />
+        <CopyField label={t('console.general.address')} value={address} />
         <p className="mt-2 text-sm text-muted">{t('console.general.address_hint')}</p>
       </div>
     </Card>

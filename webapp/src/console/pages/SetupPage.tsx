@@ -11,7 +11,7 @@ import { PairStarter } from '../pairing/PairDialog'
 import { sessionQuery, SessionContext } from '../session'
 import { useTitle } from '../shell/title'
 import { Button, ButtonLink, textLink } from '../ui/button'
-import { Field } from '../ui/field'
+import { Field, toFirstMistake } from '../ui/field'
 import { Front } from '../ui/front'
 import { Icon } from '../ui/icons'
 import { Notice } from '../ui/notice'
@@ -87,7 +87,7 @@ function ClaimForm({ claimed }: { claimed: (session: Session) => void }) {
     event.preventDefault()
     setChecked(true)
     const strong = pair.check()
-    if (!strong || [claim.code, claim.workspace, slug, claim.name, claim.email].some((value) => !value.trim())) return
+    if (!strong || [claim.code, claim.workspace, slug, claim.name, claim.email].some((value) => !value.trim())) return toFirstMistake(event.currentTarget)
     await send({ ...claim, slug }, pair.password)
   }
   return (
@@ -105,7 +105,7 @@ function ClaimForm({ claimed }: { claimed: (session: Session) => void }) {
           label={t('console.setup.workspace_address')} hint={t('console.setup.workspace_address_hint', { address: `${location.host}/w/${slug || '…'}` })} error={checked && !slug ? t('console.required') : null}
           autoCapitalize="none" spellCheck={false} value={slug} onChange={(event) => { setOwnSlug(true); change('slug')(event) }}
         />
-        {location.protocol !== 'https:' && <Notice tone="info">{t('console.setup.http')}</Notice>}
+        {!window.isSecureContext && <Notice tone="info">{t('console.setup.http')}</Notice>}
       </Group>
       <Group title={t('console.setup.owner')}>
         <Field label={t('console.name')} error={missing('name')} autoComplete="name" value={claim.name} onChange={change('name')} />

@@ -1,38 +1,39 @@
 // Signing in to one workspace with a password.
 
-import { getRouteApi, Link, useRouter, type ErrorComponentProps } from '@tanstack/react-router'
+import { getRouteApi, Link, useRouter } from '@tanstack/react-router'
 import { useQueryClient } from '@tanstack/react-query'
-import { useEffect, useRef, useState, type FormEvent } from 'react'
-import { api } from '../api'
-import { errorText, hasCode } from '../errors'
 import { useT } from '../i18n'
 import { sessionQuery } from '../session'
 import { useTitle } from '../shell/title'
-import { Button, ButtonLink, textLink } from '../ui/button'
-import { Field } from '../ui/field'
+import { ButtonLink, textLink } from '../ui/button'
 import { Front } from '../ui/front'
 import { Notice } from '../ui/notice'
 import { chooseSlug } from '../workspace'
+import { SignInForm } from './SignInForm'
 
 const route = getRouteApi('/w/$slug')
 
 export function SignInPage() {
-  const { t } = useT()
   const workspace = route.useLoaderData()
+  return workspace ? <SignIn key={workspace.slug} {...workspace} /> : <NoSuchWorkspace />
+}
+
+function SignIn({ slug, name }: { slug: string; name: string }) {
+  const { t } = useT()
+  const enter = useEnter(slug)
   useTitle(t('console.signin.title'))
-  const signedIn = useQueryClient().getQueryData(sessionQuery.queryKey)?.workspaces.find((w) => w.slug === workspace.slug)
+  const signedIn = useQueryClient().getQueryData(sessionQuery.queryKey)?.workspaces.find((w) => w.slug === slug)
   return (
-    <Front title={t('console.signin.to', { workspace: workspace.name })} lead={location.host + '/w/' + workspace.slug}>
-      {signedIn && <GoOn name={signedIn.person.name} slug={workspace.slug} />}
-      <SignInForm slug={workspace.slug} />
+    <Front title={t('console.signin.to', { workspace: name })} lead={`${location.host}/w/${slug}`}>
+      {signedIn && <GoOn name={signedIn.person.name} enter={enter} />}
+      <SignInForm slug={slug} done={enter} />
       <p className="mt-6 text-center text-sm"><Link to="/signin" className={textLink}>{t('console.signin.other')}</Link></p>
     </Front>
   )
 }
 
-function GoOn({ name, slug }: { name: string; slug: string }) {
+function GoOn({ name, enter }: { name: string; enter: () => Promise<void> }) {
   const { t } = useT()
-  const enter = useEnter(slug)
   return (
     <Notice tone="info" className="mb-6">
       {t('console.signin.already', { name })}{' '}
@@ -54,48 +55,13 @@ function useEnter(slug: string): () => Promise<void> {
   }
 }
 
-function SignInForm({ slug }: { slug: string }) {
-  const { t, language } = useT()
-  const enter = useEnter(slug)
-  const [email, setEmail] = useState('')
-  const [password, setPassword] = useState('')
-  const [busy, setBusy] = useState(false)
-  const [failure, setFailure] = useState<string | null>(null)
-  const first = useRef<HTMLInputElement>(null)
-  useEffect(() => first.current?.focus(), [])
-  async function submit(event: FormEvent) {
-    event.preventDefault()
-    if (busy) return
-    if (!email.trim() || !password) return setFailure(t('console.signin.both'))
-    setBusy(true)
-    setFailure(null)
-    try {
-      await api.signIn({ workspace: slug, email: email.trim(), password })
-      await enter()
-    } catch (error) {
-      setBusy(false)
-      setFailure(errorText(t, language, error))
-    }
-  }
+/** The address names no workspace. */
+function NoSuchWorkspace() {
+  const { t } = useT()
+  useTitle(t('console.signin.title'))
   return (
-    <form onSubmit={(event) => void submit(event)} noValidate className="space-y-5">
-      {failure && <Notice tone="bad" alert>{failure}</Notice>}
-      <Field ref={first} label={t('console.email')} type="email" autoComplete="username" value={email} onChange={(event) => setEmail(event.target.value)} />
-      <Field label={t('console.password')} type="password" autoComplete="current-password" value={password} onChange={(event) => setPassword(event.target.value)} />
-      <Button look="primary" type="submit" busy={busy} className="w-full">{t('console.signin.action')}</Button>
-    </form>
-  )
-}
-
-/** Shown when the address names no workspace, or the service does not answer. */
-export function NoSuchWorkspace({ error }: ErrorComponentProps) {
-  const { t, language } = useT()
-  const missing = hasCode(error, 'not_found')
-  return (
-    <Front title={t(missing ? 'console.signin.no_workspace' : 'console.load_failed')} lead={missing ? t('console.signin.no_workspace_text') : errorText(t, language, error)}>
-      {missing
-        ? <ButtonLink to="/signin" look="primary" className="w-full">{t('console.signin.other')}</ButtonLink>
-        : <Button look="primary" className="w-full" onClick={() => location.reload()}>{t('common.tryAgain')}</Button>}
+    <Front title={t('console.signin.no_workspace')} lead={t('console.signin.no_workspace_text')}>
+      <ButtonLink to="/signin" look="primary" className="w-full">{t('console.signin.other')}</ButtonLink>
     </Front>
   )
 }

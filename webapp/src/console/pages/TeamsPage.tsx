@@ -38,7 +38,7 @@ function List() {
       <Table heads={[{ key: 'console.teams.name' }, { key: 'console.teams.members' }, { key: 'console.teams.source' }, { key: 'console.teams.created' }]}>
         {items.map((team) => (
           <Row key={team.id}>
-            <Cell><bdi className="font-medium [overflow-wrap:anywhere]">{team.name}</bdi></Cell>
+            <Cell><bdi className="font-semibold [overflow-wrap:anywhere]">{team.name}</bdi></Cell>
             <Cell label={t('console.teams.members')}><span className="tabular-nums">{new Intl.NumberFormat(language).format(team.members)}</span></Cell>
             <Cell label={t('console.teams.source')}><Badge tone={team.source === 'directory' ? 'accent' : 'plain'}>{t(team.source === 'directory' ? 'console.members.directory' : 'console.members.local')}</Badge></Cell>
             <Cell label={t('console.teams.created')}><Time at={team.created_at} /></Cell>

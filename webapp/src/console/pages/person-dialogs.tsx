@@ -7,7 +7,7 @@ import { errorText, roleKey } from '../errors'
 import { useT, type Key } from '../i18n'
 import { Button } from '../ui/button'
 import { CopyField } from '../ui/copy'
-import { Field, SelectField } from '../ui/field'
+import { Field, SelectField, toFirstMistake } from '../ui/field'
 import { Modal, ModalActions } from '../ui/modal'
 import { Notice } from '../ui/notice'
 import { Rich, Skeleton, Time } from '../ui/parts'
@@ -83,7 +83,8 @@ export function AddPersonDialog({ close }: { close: (made: MadeLink | null) => v
     submit: async (event?: FormEvent) => {
       event?.preventDefault()
       setChecked(true)
-      if (!noName && !noEmail) await form.submit()
+      if (noName || noEmail) return event && toFirstMistake(event.currentTarget)
+      await form.submit()
     },
   }
   return (
@@ -136,7 +137,7 @@ export function LinkDialog({ person, made, added = false, close }: { person?: Pe
       <p className="mt-3 mb-5 text-muted [overflow-wrap:anywhere]"><Rich k="console.link.text" parts={{ name: <bdi className="text-ink">{who?.name}</bdi>, email: <bdi className="text-ink">{who?.email}</bdi> }} /></p>
       {link && (
         <>
-          <CopyField label={t('console.link.label')} name={t('console.link.label')} value={link.link} />
+          <CopyField label={t('console.link.label')} value={link.link} />
           <p className="mt-3 text-sm text-muted"><Rich k="console.link.until" parts={{ time: <Time at={link.expires_at} /> }} /></p>
         </>
       )}

@@ -133,7 +133,7 @@ function Question({ watch, device, sas, busy }: { watch: PairingWatch; device: s
   const { t } = useT()
   const digits = (
     <strong className="font-semibold">
-      <span aria-hidden="true" data-testid="match-code" className="font-mono text-3xl whitespace-nowrap tabular-nums">{grouped(sas)}</span>
+      <span aria-hidden="true" data-testid="match-code" className="text-3xl tracking-wide whitespace-nowrap tabular-nums">{grouped(sas)}</span>
       <span className="sr-only">{spelled(sas)}</span>
     </strong>
   )

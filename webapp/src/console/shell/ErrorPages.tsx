@@ -42,6 +42,11 @@ export function NotFoundPage() {
   )
 }
 
+/** The same outside the shell. */
+export function LonelyNotFoundPage() {
+  return <main><NotFoundPage /></main>
+}
+
 export function PageError({ error, reset }: ErrorComponentProps) {
   const { t, language } = useT()
   const router = useRouter()

@@ -1,7 +1,6 @@
 // "Your session has ended": sign in again in the same place, with what was typed kept.
 
 import { useQueryClient } from '@tanstack/react-query'
-import { useRouter } from '@tanstack/react-router'
 import { useState, useSyncExternalStore, type FormEvent } from 'react'
 import type { Session } from '../../shared/types'
 import { api } from '../api'
@@ -22,7 +21,6 @@ export function SessionExpired() {
 
 function SignInAgain({ session }: { session: Session }) {
   const { t, language } = useT()
-  const router = useRouter()
   const queries = useQueryClient()
   const [password, setPassword] = useState('')
   const [busy, setBusy] = useState(false)
@@ -42,11 +40,7 @@ function SignInAgain({ session }: { session: Session }) {
       setError(errorText(t, language, failure))
     }
   }
-  const leave = () => {
-    sessionEnd.over()
-    queries.clear()
-    void router.navigate({ to: '/w/$slug', params: { slug } })
-  }
+  const leave = () => location.assign(`/w/${encodeURIComponent(slug)}`) // a fresh page, with nothing of the old session
   return (
     <Modal title={t('console.ended.title')} onCancel={() => undefined}>
       <form onSubmit={(event) => void submit(event)} noValidate className="contents">

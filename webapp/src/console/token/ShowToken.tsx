@@ -138,7 +138,7 @@ function Value({ secret, info, confirmationId, by, lastUsedAt, leave }: Props & 
         <div className="mt-3 flex flex-wrap items-center gap-3 max-cards:flex-col max-cards:items-stretch">
           <Button look="primary" onClick={(event) => copyNow(event.currentTarget)}><Icon name="copy" className="size-4" />{t('common.copy')}</Button>
           <Button aria-pressed={visible} aria-controls={id} onClick={visible ? hide : show}>
-            <Icon name={visible ? 'off' : 'eye'} className="size-4" />{t(visible ? 'console.token.hide' : 'console.token.show')}
+            <Icon name={visible ? 'eyeOff' : 'eye'} className="size-4" />{t(visible ? 'console.token.hide' : 'console.token.show')}
           </Button>
           <Copied shown={copied} />
         </div>
@@ -150,7 +150,7 @@ function Value({ secret, info, confirmationId, by, lastUsedAt, leave }: Props & 
         </label>
       </div>
       <div className="mt-6 border-t border-line pt-6">
-        <CopyField label={t('console.idp.tenant_url')} name={t('console.idp.tenant_url')} value={info.tenant_url} />
+        <CopyField label={t('console.idp.tenant_url')} value={info.tenant_url} />
       </div>
       <Notice tone="info" className="mt-6"><strong className="font-semibold">{t('console.token.tip_label')}</strong> {t('console.token.tip')}</Notice>
       <Meta info={info} by={by} lastUsedAt={lastUsedAt} />
@@ -167,7 +167,7 @@ function Meta({ info, by, lastUsedAt }: { info: RevealedInfo; by?: string | null
       {info.expires_at ? <Rich k="console.token.expires" parts={{ time: <Time at={info.expires_at} /> }} /> : t('console.token.never_expires')}
       {' · '}
       {lastUsedAt ? <Rich k="console.token.last_used" parts={{ time: <Time at={lastUsedAt} /> }} /> : t('console.token.never_used')}
-      {info.previous && <><br /><Rich k="console.token.previous" values={{ hint: info.previous.hint }} parts={{ time: <Time at={info.previous.valid_until} /> }} /></>}
+      {info.previous?.valid_until && <><br /><Rich k="console.token.previous" values={{ hint: info.previous.hint }} parts={{ time: <Time at={info.previous.valid_until} /> }} /></>}
     </p>
   )
 }

@@ -7,7 +7,7 @@ type Look = 'primary' | 'secondary' | 'quiet' | 'danger'
 const base = 'inline-flex min-h-10 max-cards:min-h-11 items-center justify-center gap-2 rounded-lg border px-4 py-1.5 text-center font-medium transition-colors duration-100'
 const looks: Record<Look, string> = {
   primary: 'border-transparent bg-accent-fill text-on-accent hover:bg-accent-strong',
-  secondary: 'border-edge bg-surface text-ink hover:bg-hover',
+  secondary: 'border-edge bg-transparent text-ink hover:bg-hover',
   quiet: 'border-transparent bg-transparent text-accent hover:bg-hover px-3',
   danger: 'border-transparent bg-bad-fill text-on-accent hover:brightness-90',
 }

@@ -39,8 +39,8 @@ export function Copied({ shown }: { shown: boolean }) {
   )
 }
 
-/** A read-only value in a frame; `name` tells several Copy buttons apart. */
-export function CopyField({ label, value, name }: { label: string; value: string; name: string }) {
+/** A read-only value in a frame; its label also tells several Copy buttons apart. */
+export function CopyField({ label, value }: { label: string; value: string }) {
   const { t } = useT()
   const id = useId()
   const box = useRef<HTMLTextAreaElement>(null)
@@ -54,12 +54,11 @@ export function CopyField({ label, value, name }: { label: string; value: string
       <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
         <textarea
           ref={box} id={id} readOnly rows={1} value={value} translate="no" spellCheck={false}
-          className="field-sizing-content min-h-10 min-w-0 flex-1 basis-64 resize-none rounded-lg border border-line bg-sunken px-3 py-2 font-mono text-sm [overflow-wrap:anywhere] [word-break:break-all]"
+          className="field-sizing-content min-h-10 min-w-0 flex-1 basis-48 resize-none rounded-lg border border-line bg-sunken px-3 py-2 font-mono text-sm [overflow-wrap:anywhere] [word-break:break-all]"
         />
-        <Button aria-describedby={`${id}-name`} onClick={(event) => void copy(value, event.currentTarget, () => box.current?.select())}>
+        <Button aria-label={t('console.copy_named', { what: label })} onClick={(event) => void copy(value, event.currentTarget, () => box.current?.select())}>
           <Icon name="copy" className="size-4" />{t('common.copy')}
         </Button>
-        <span id={`${id}-name`} hidden>{name}</span>
       </div>
       {failed && <Notice tone="warn" alert className="mt-3">{failure}</Notice>}
     </div>

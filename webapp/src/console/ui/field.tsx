@@ -3,6 +3,11 @@ import { Icon } from './icons'
 
 const control = 'w-full min-h-10 max-cards:min-h-11 rounded-lg border border-edge bg-surface px-3 py-1.5 text-ink placeholder:text-muted aria-invalid:border-bad'
 
+/** After a submit that found mistakes: to the first of them, once it is marked. */
+export function toFirstMistake(form: EventTarget): void {
+  setTimeout(() => { if (form instanceof HTMLElement) form.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus() })
+}
+
 interface Common { label: string; hint?: ReactNode; error?: string | null }
 
 function Frame({ id, label, hint, error, children }: Common & { id: string; children: ReactNode }) {

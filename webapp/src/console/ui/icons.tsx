@@ -23,6 +23,7 @@ const paths = {
   empty: <><rect x="3" y="4" width="14" height="12" rx="2" /><path d="M3 8h14M6.5 11.5h4" /></>,
   search: <><circle cx="9" cy="9" r="5.25" /><path d="m13 13 4 4" /></>,
   eye: <><path d="M1.8 10S4.8 4.8 10 4.8 18.2 10 18.2 10 15.2 15.2 10 15.2 1.8 10 1.8 10z" /><circle cx="10" cy="10" r="2.4" /></>,
+  eyeOff: <><path d="M1.8 10S4.8 4.8 10 4.8 18.2 10 18.2 10 15.2 15.2 10 15.2 1.8 10 1.8 10z" /><path d="M4 16 16 4" /></>,
   off: <><circle cx="10" cy="10" r="7.5" /><path d="M4.8 4.8 15.2 15.2" /></>,
   lock: <><rect x="4.5" y="9" width="11" height="8" rx="2" /><path d="M7 9V6.5a3 3 0 0 1 6 0V9" /></>,
 } satisfies Record<string, ReactNode>

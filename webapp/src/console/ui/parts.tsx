@@ -69,7 +69,7 @@ export function Badge({ tone, icon, children }: { tone: BadgeTone; icon?: IconNa
   )
 }
 
-/** Lines of the size of what is coming. They are hidden for the first moment, so that a quick answer does not flicker. */
+/** Lines of about the size of what is coming. */
 export function Skeleton({ lines = 3, className = '' }: { lines?: number; className?: string }) {
   const { t } = useT()
   return (

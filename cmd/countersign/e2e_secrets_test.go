@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// sighting is a text that was somewhere in a browser, a push or a log.
+type sighting struct{ where, text string }
+
+// secret is what a person was shown on a screen: a token or a code.
+type secret struct{ kind, value string }
+
+// pieceLength is the longest piece of a token that may be seen anywhere.
+const pieceLength = 11
+
+var (
+	tokenForm = regexp.MustCompile(`cs_scim_[0-9A-Za-z]{49}`)
+	momentOf  = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)`)
+	reveal    = regexp.MustCompile(`^/v1/confirmations/[^/]+/reveal$`)
+)
+
+// checkSecrets looks for every token and code of the whole story in everything that left the service, in the logs, and in what the browsers
+// kept. A token is in one answer, to the call that collects it; a code is on the screen that asked for it, and in what feeds that screen.
+func (s *story) checkSecrets(t *testing.T) {
+	t.Helper()
+	tokens, codes := s.handedOut(t), s.codes()
+	t.Logf("secrets: %d tokens were handed out and %d codes shown; looked for in %d answers, %d pushes, %d texts of browsers and the whole log",
+		len(tokens), len(codes), len(s.console.all())+len(s.companion.all()), len(s.deliveries()), len(s.seen))
+	shown := map[string]bool{}
+	for _, x := range s.shown {
+		shown[x.value] = true
+		if x.kind == "token" && tokens[x.value] == nil {
+			t.Error("a browser shows a token that no call handed out")
+		}
+	}
+	if len(tokens) == 0 || len(codes) == 0 {
+		t.Error("no token or no code was handed out: this proves nothing")
+	}
+	for token := range tokens {
+		if !shown[token] {
+			t.Error("a token was handed out that no browser showed")
+		}
+	}
+	pieces := piecesOf(tokens)
+	for _, c := range s.corpus() {
+		if c.answer == nil || !c.collects {
+			if found := pieces.in(c.text); found {
+				t.Errorf("a piece of a token is in %s", c.where)
+			}
+		}
+		if c.mayShowCode {
+			continue
+		}
+		text := momentOf.ReplaceAllString(c.text, "")
+		for code := range codes {
+			if code.in(text) {
+				t.Errorf("a six-digit code is in %s", c.where)
+			}
+		}
+	}
+}
+
+// part is one text of the whole.
+type part struct {
+	where, text           string
+	answer                *exchange
+	collects, mayShowCode bool
+}
+
+// corpus is every text that a secret could be in.
+func (s *story) corpus() []part {
+	var all []part
+	for _, w := range []*wire{s.console, s.companion} {
+		for _, x := range w.all() {
+			path, _, _ := strings.Cut(x.Target, "?")
+			where := fmt.Sprintf("the %s's answer to %s %s", w.name, x.Method, path)
+			asks := w == s.console && strings.HasPrefix(path, "/v1/confirmations")
+			all = append(all, part{where: where, text: string(x.body()), answer: x, collects: collects(x), mayShowCode: asks},
+				part{where: "the header of " + where, text: fmt.Sprint(x.header)},
+				part{where: "frames of " + where, text: string(x.frames.bytes())},
+				part{where: "an address: " + where, text: x.Target},
+				part{where: "the request of " + where, text: string(x.request.bytes()), mayShowCode: true}) // a phone signs the digits
+			if !strings.HasPrefix(path, "/v1/scim/") {
+				all = append(all, part{where: "the authorization of " + where, text: x.authorization})
+			}
+		}
+	}
+	for _, d := range s.deliveries() {
+		all = append(all, part{where: "a push by " + string(d.Service), text: string(d.Raw) + string(d.Payload) + fmt.Sprint(d.Header) + d.Collapse})
+	}
+	lines := bufio.NewScanner(strings.NewReader(s.log.String()))
+	lines.Buffer(nil, 4<<20)
+	for lines.Scan() {
+		all = append(all, part{where: "the log: " + message(lines.Text()), text: lines.Text()})
+	}
+	all = append(all, part{where: "standard output", text: s.terminal.String()})
+	for _, v := range s.seen {
+		all = append(all, part{where: v.where, text: v.text})
+	}
+	return all
+}
+
+// message is what a log line is about, without what may be secret.
+func message(line string) string {
+	var l struct {
+		Msg string `json:"msg"`
+	}
+	_ = json.Unmarshal([]byte(line), &l) // a line that is not JSON has none
+	return l.Msg
+}
+
+func collects(x *exchange) bool {
+	return x.Method == http.MethodPost && x.Status == http.StatusOK && reveal.MatchString(x.Target)
+}
+
+// handedOut finds the tokens in all answers and checks that each is in exactly one, to the call that collects.
+func (s *story) handedOut(t *testing.T) map[string][]*exchange {
+	t.Helper()
+	found := map[string][]*exchange{}
+	for _, w := range []*wire{s.console, s.companion} {
+		for _, x := range w.all() {
+			for token := range setOf(tokenForm.FindAllString(string(x.body()), -1)) {
+				found[token] = append(found[token], x)
+			}
+		}
+	}
+	for _, in := range found {
+		if len(in) != 1 || !collects(in[0]) {
+			where := ""
+			for _, x := range in {
+				where += fmt.Sprintf(" %s %s %d;", x.Method, x.Target, x.Status)
+			}
+			t.Errorf("a token is in %d answers:%s", len(in), where)
+		}
+		if cache := in[0].header.Get("Cache-Control"); !strings.Contains(cache, "no-store") {
+			t.Errorf("an answer with a token may be kept: %q", cache)
+		}
+	}
+	return found
+}
+
+// sixDigits is a code as it was made; it is written in one piece or in two groups.
+type sixDigits struct{ plain, grouped *regexp.Regexp }
+
+func (c sixDigits) in(text string) bool { return c.plain.MatchString(text) || c.grouped.MatchString(text) }
+
+// codes finds the codes in the answers to the sessions that asked.
+func (s *story) codes() map[sixDigits]bool {
+	found := map[string]bool{}
+	for _, x := range s.console.all() {
+		var asked struct {
+			Code string `json:"code"`
+		}
+		if strings.HasPrefix(x.Target, "/v1/confirmations") && json.Unmarshal(x.body(), &asked) == nil && len(asked.Code) == 6 {
+			found[asked.Code] = true
+		}
+	}
+	out := map[sixDigits]bool{}
+	for code := range found {
+		alone := func(text string) *regexp.Regexp { return regexp.MustCompile(`(^|\D)` + text + `(\D|$)`) }
+		out[sixDigits{alone(code), alone(code[:3] + ".?" + code[3:])}] = true
+	}
+	return out
+}
+
+func setOf(list []string) map[string]bool {
+	set := map[string]bool{}
+	for _, l := range list {
+		set[l] = true
+	}
+	return set
+}
+
+// pieces are all pieces of all tokens that are too long to be seen anywhere.
+type pieces map[string]bool
+
+func piecesOf(tokens map[string][]*exchange) pieces {
+	all := pieces{}
+	for token := range tokens {
+		for i := 0; i+pieceLength+1 <= len(token); i++ {
+			all[token[i:i+pieceLength+1]] = true
+		}
+	}
+	return all
+}
+
+func (p pieces) in(text string) bool {
+	for i := 0; i+pieceLength+1 <= len(text); i++ {
+		if p[text[i:i+pieceLength+1]] {
+			return true
+		}
+	}
+	return false
+}

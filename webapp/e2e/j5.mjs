@@ -1,0 +1,97 @@
+// J5: the push is lost, or the network is bad. The row in the service is the truth, so everything ends as it should.
+import { itsMe, woken } from './j3.mjs'
+import { must, same, until } from './kit/check.mjs'
+
+const minutes = 60_000
+const reconnecting = 'Connection lost. Trying again… your request is still open.'
+
+async function begin(world, person) {
+  await world.control.ask('renew-token', { workspace: 'acme', email: person.email })
+  await person.mobile.lock()
+  await person.desk.goto('/settings/workspace/idp')
+  await person.desk.button('View Token').waitFor()
+}
+
+async function end(world, person) {
+  const { desk } = person
+  must(/^cs_scim_[0-9A-Za-z]{49}$/.test(await desk.token()), 'no token')
+  await desk.page.keyboard.press('Escape')
+  await desk.showToken.waitFor({ state: 'hidden' })
+  await world.advance(15 * minutes)
+}
+
+/** 1 and 2: the push never arrives; the request is found by opening the app. */
+export async function pushLost(world, person) {
+  const { desk, mobile: phone } = person
+  await world.step('J5.1 after ten seconds without a sign: No notification?', async () => {
+    await begin(world, person)
+    phone.inbox.length = 0
+    await world.control.ask('phone', { address: phone.subscription.endpoint, off: true }).catch(() => undefined)
+    await desk.viewToken()
+    await desk.says('We sent a request')
+    same(await desk.page.getByText('No notification? Open the companion app.').count(), 0, 'the hint at once')
+    await desk.context.clock.runFor(11_000)
+    await desk.page.getByText('No notification? Open the companion app.').waitFor()
+    await desk.look('S5 no notification')
+  })
+  await world.step('J5.2 the app finds the request by itself', async () => {
+    await phone.goto('/')
+    await phone.heading('Confirmation Request').waitFor() // a single request opens itself
+    await itsMe(desk, phone)
+    await end(world, person)
+  })
+}
+
+/** 4: the computer loses its network while it waits, in the three ways it can. */
+export async function computerOffline(world, person) {
+  const { desk, mobile: phone } = person
+  const ways = [
+    ['cut', reconnecting, () => world.control.ask('line', { line: 'console', mode: 'cut' }), () => world.control.ask('line', { line: 'console', mode: 'open' })],
+    ['silent for a heartbeat', reconnecting, async () => {
+      await world.control.ask('line', { line: 'console', mode: 'silent' })
+      await desk.context.clock.runFor(26_000)
+    }, () => world.control.ask('line', { line: 'console', mode: 'open' })],
+    ['off', "You're offline. Your request is still open.", () => desk.context.setOffline(true), () => desk.context.setOffline(false)],
+  ]
+  for (const [how, words, lose, restore] of ways) {
+    await world.step(`J5.4 the network is ${how}`, () => world.meant([{ network: true }], async () => {
+      await begin(world, person)
+      await desk.viewToken()
+      await desk.says('We sent a request')
+      await lose()
+      await desk.waiting.getByText(words).waitFor()
+      await desk.look(`S5 ${how}`)
+      await woken(world, phone)
+      await phone.yes.click()
+      await phone.heading('Confirmed. Go back to your computer.').waitFor()
+      same(await desk.showToken.count(), 0, 'Show Token without a network')
+      const began = performance.now()
+      await restore()
+      await desk.showToken.waitFor()
+      world.figures.note(`restored → Show Token (${how})`, performance.now() - began)
+      await end(world, person)
+    }))
+  }
+}
+
+/** 8: the service is restarted while a dialog waits. */
+export async function restarted(world, person) {
+  const { desk, mobile: phone } = person
+  await world.step('J5.8 the service is restarted while a dialog waits', () => world.meant([{ network: true }], async () => {
+    await begin(world, person)
+    await desk.viewToken()
+    await desk.says('We sent a request')
+    const asked = (await world.control.exchanges('console', (x) => x.method === 'POST' && x.target === '/v1/confirmations')).length
+    await world.control.ask('stop')
+    await desk.waiting.getByText(reconnecting).waitFor()
+    await desk.look('S5 restarting')
+    await world.control.ask('start')
+    const began = performance.now()
+    await until(async () => (await desk.waiting.getByText(reconnecting).count()) === 0, 'the end of the reconnecting')
+    world.figures.note('started → dialog live', performance.now() - began)
+    await woken(world, phone)
+    await itsMe(desk, phone)
+    same((await world.control.exchanges('console', (x) => x.method === 'POST' && x.target === '/v1/confirmations')).length, asked, 'requests that were made')
+    await end(world, person)
+  }))
+}

@@ -1,0 +1,127 @@
+// A person's phone: the companion in a browser. Its pushes come from the stand-in push service and go into the real service worker.
+import { must, until } from './check.mjs'
+
+export class Phone {
+  inbox = []
+  asked = 0 // how often the system asked for a permission
+  #stop = new AbortController()
+
+  constructor(world, context, name) {
+    this.world = world
+    this.context = context
+    this.name = name
+  }
+
+  async open() {
+    const { context } = this
+    await context.exposeBinding('e2eSubscribe', (_, key) => this.#subscribe(key))
+    await context.exposeBinding('e2eSubscription', () => this.subscription ?? null)
+    await context.exposeBinding('e2eAsked', () => { this.asked++ })
+    await context.exposeBinding('e2eTapped', () => { this.tapped = performance.now() })
+    // A browser under test has no push service of its own: subscribing is the only thing that is stood in for.
+    await context.addInitScript(() => {
+      addEventListener('click', () => window.e2eTapped(), true)
+      const text = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '')
+      const wrap = (s) => ({ ...s, options: { applicationServerKey: null }, toJSON: () => s, unsubscribe: () => Promise.resolve(true) })
+      PushManager.prototype.subscribe = async function (options) { return wrap(await window.e2eSubscribe(text(options.applicationServerKey))) }
+      PushManager.prototype.getSubscription = async function () {
+        const s = await window.e2eSubscription()
+        return s && wrap(s)
+      }
+      const request = Notification.requestPermission.bind(Notification)
+      Notification.requestPermission = async () => {
+        await window.e2eAsked()
+        return request()
+      }
+    })
+    this.page = await context.newPage()
+    this.cdp = await context.newCDPSession(this.page)
+    this.registrations = new Map()
+    this.cdp.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
+      for (const r of registrations) r.isDeleted ? this.registrations.delete(r.scopeURL) : this.registrations.set(r.scopeURL, r.registrationId)
+    })
+    await this.cdp.send('ServiceWorker.enable')
+  }
+
+  stop() { this.#stop.abort() }
+
+  goto(to = '/') { return this.page.goto(to.startsWith('http') ? to : this.world.told.companion + to) }
+
+  /** The app is not open: only its service worker is there. */
+  lock() { return this.page.goto('about:blank') }
+
+  button(name) { return this.page.getByRole('button', { name }) }
+
+  get yes() { return this.page.getByRole('button', { name: /^It[’']s me!/ }) }
+
+  get no() { return this.page.getByRole('button', { name: /^It's not me/ }) }
+
+  heading(name) { return this.page.getByRole('heading', { name, level: 1, exact: true }) }
+
+  look(name) { return this.world.look.at(this.page, name) }
+
+  async #subscribe(key) {
+    this.subscription = await this.world.control.ask('subscribe', { application_server_key: key })
+    void this.#receive(this.subscription.endpoint)
+    return this.subscription
+  }
+
+  async #receive(address) {
+    for (let next = 0; !this.#stop.signal.aborted;) {
+      const got = await this.world.control.deliveries(address, next, 25, this.#stop.signal).catch(() => undefined)
+      if (!got) return
+      next = got.next
+      this.inbox.push(...got.items)
+    }
+  }
+
+  /** The next push of a kind that the push service has for this phone. */
+  async push(t) {
+    const found = await until(() => this.inbox.find((d) => d.payload.t === t), `a push "${t}" for the phone of ${this.name}`)
+    this.inbox.splice(this.inbox.indexOf(found), 1)
+    return found
+  }
+
+  /** Hands a push to the service worker, as the browser would. */
+  async deliver(push) {
+    const origin = this.world.told.companion
+    const registrationId = await until(() => this.registrations.get(`${origin}/`), 'the service worker')
+    await this.cdp.send('ServiceWorker.deliverPushMessage', { origin, registrationId, data: JSON.stringify(push.payload) })
+  }
+
+  worker() {
+    return until(() => this.context.serviceWorkers().find((w) => w.url() === `${this.world.told.companion}/sw.js`), 'the service worker')
+  }
+
+  async notices() {
+    const worker = await this.worker()
+    return worker.evaluate(async () => (await self.registration.getNotifications()).map(({ title, body, tag }) => ({ title, body, tag })))
+  }
+
+  /** Waits for a notification with these words. */
+  async notice(title, body) {
+    return until(async () => (await this.notices()).find((n) => n.title === title && n.body === body), `the notice "${title}: ${body}"`)
+  }
+
+  /** Taps on a notification while the app is not open, and opens what the service worker wants opened. */
+  async tapNotice(tag) {
+    const worker = await this.worker()
+    const address = await worker.evaluate(async (tag) => {
+      const [notification] = await self.registration.getNotifications({ tag })
+      let opened = ''
+      const real = self.clients.openWindow
+      self.clients.openWindow = async (to) => { opened = to; return null } // a real one needs a finger
+      const tapped = new NotificationEvent('notificationclick', { notification })
+      const done = []
+      tapped.waitUntil = (work) => { done.push(work) } // the browser's own is for events of its own
+      self.dispatchEvent(tapped)
+      await Promise.all(done)
+      self.clients.openWindow = real
+      return opened
+    }, tag)
+    must(address.startsWith('/#c='), `the notice opens ${address}`)
+    await this.goto(address)
+  }
+
+  async tell(where, text) { await this.world.control.ask('seen', { where: `${where} of the phone of ${this.name}`, text }) }
+}

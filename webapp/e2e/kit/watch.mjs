@@ -1,0 +1,69 @@
+// Watches every page of a story: console messages, violations of the content security policy, calls that failed. What a step means to
+// happen it announces; everything else is a fault of the run.
+
+export class Watch {
+  faults = []
+  #meant = [
+    { status: 401, call: /^GET \/v1\/session$/ }, // "is anybody signed in?"
+  ]
+
+  constructor(where) {
+    this.where = where
+  }
+
+  /** While `run` runs, these are no faults: {status, call}, {network: true}, {console: /…/}. */
+  async meant(list, run) {
+    this.#meant.push(...list)
+    try {
+      return await run()
+    } finally {
+      this.#meant = this.#meant.filter((m) => !list.includes(m))
+    }
+  }
+
+  fault(what) {
+    this.faults.push(`${this.where()}: ${what}`)
+  }
+
+  async context(context, name) {
+    await context.exposeBinding('e2eViolation', (_, what) => this.fault(`${name}: content security policy: ${what}`))
+    await context.addInitScript(() => {
+      document.addEventListener('securitypolicyviolation', (e) => window.e2eViolation(`${e.effectiveDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber} ${e.sample}`))
+    })
+    context.on('console', (m) => this.#console(name, m))
+    context.on('weberror', (e) => this.fault(`${name}: uncaught ${e.error()?.stack ?? e.error()}`))
+    context.on('requestfailed', (r) => this.#failed(name, r))
+    context.on('response', (r) => void this.#answered(name, r))
+  }
+
+  #console(name, message) {
+    if (message.type() !== 'error' && message.type() !== 'warning') return
+    const text = message.text()
+    if (text.startsWith('Failed to load resource: ')) return // judged by its answer, or by its failing
+    if (/^WebSocket connection to /.test(text) && this.#meant.some((m) => m.network)) return
+    if (this.#meant.some((m) => m.console?.test(text))) return
+    this.fault(`${name}: console ${message.type()}: ${text} (${message.location().url}:${message.location().lineNumber})`)
+  }
+
+  #failed(name, request) {
+    const why = request.failure()?.errorText ?? ''
+    if (why === 'net::ERR_ABORTED' || this.#meant.some((m) => m.network)) return
+    this.fault(`${name}: ${call(request)} failed: ${why}`)
+  }
+
+  async #answered(name, response) {
+    const status = response.status()
+    if (status < 400) return
+    const what = call(response.request())
+    if (this.#meant.some((m) => m.status === status && m.call.test(what))) return
+    const where = this.where()
+    const code = await response.json().then((b) => b.code, () => '')
+    if (code === 'clock_skew') return // a phone whose clock is not the service's says so once, and sets itself
+    this.faults.push(`${where}: ${name}: ${what} was answered with ${status} ${code}`)
+  }
+}
+
+function call(request) {
+  const url = new URL(request.url())
+  return `${request.method()} ${url.pathname}`
+}

@@ -1,0 +1,114 @@
+// One run: the browser, everybody's desktops and phones, the clock that all of them and the service share.
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { chromium } from 'playwright-core'
+import { Control } from './control.mjs'
+import { Desk } from './desk.mjs'
+import { Figures } from './figures.mjs'
+import { Look } from './look.mjs'
+import { Phone } from './phone.mjs'
+import { Watch } from './watch.mjs'
+
+const flags = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+const patience = 15_000
+
+export class World {
+  desks = []
+  phones = []
+  people = {}
+  figures = new Figures()
+  #contexts = []
+  #where = 'start'
+
+  static async open(told) {
+    const world = new World()
+    world.told = told
+    world.control = new Control(told.control, told.push)
+    world.folder = mkdtempSync(join(tmpdir(), 'countersign-e2e-'))
+    world.watch = new Watch(() => world.#where)
+    world.look = new Look(join(world.folder, 'screens'), world.watch)
+    world.browser = await chromium.launch({ executablePath: told.chromium, args: flags })
+    world.now = (await world.control.ask('advance', { ms: 0 })).now
+    world.began = Date.now()
+    return world
+  }
+
+  async close() {
+    for (const phone of this.phones) phone.stop()
+    await this.browser.close()
+  }
+
+  say(line) {
+    console.log(`e2e ${((Date.now() - this.began) / 1000).toFixed(1).padStart(6)} s  ${line}`)
+  }
+
+  /** One step of a journey; its name goes with whatever is wrong in it. */
+  async step(name, run) {
+    this.#where = name
+    const before = this.watch.faults.length
+    try {
+      return await run()
+    } catch (error) {
+      error.message = `${name}: ${error.message}`
+      throw error
+    } finally {
+      for (const fault of this.watch.faults.slice(before)) this.say(`FAULT ${fault}`)
+    }
+  }
+
+  meant(list, run) { return this.watch.meant(list, run) }
+
+  async #context(name, options) {
+    const context = await this.browser.newContext({ locale: 'en-GB', timezoneId: 'Europe/Zagreb', reducedMotion: 'reduce', colorScheme: 'light', ...options })
+    context.setDefaultTimeout(patience)
+    await this.watch.context(context, name)
+    await context.tracing.start({ screenshots: true, snapshots: true, title: name })
+    this.#contexts.push({ name, context })
+    return context
+  }
+
+  /** A computer with a browser of its own. */
+  async desk(name) {
+    const agent = `Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${this.browser.version().split('.')[0]}.0.0.0 Safari/537.36`
+    const context = await this.#context(`desktop of ${name}`, { viewport: { width: 1280, height: 800 }, userAgent: agent })
+    await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: this.told.console })
+    await context.clock.install({ time: Date.now() + this.ahead })
+    const desk = new Desk(this, context, name)
+    await desk.open()
+    this.desks.push(desk)
+    return desk
+  }
+
+  /** A phone with a browser of its own; ios for one that calls itself an iPhone. */
+  async phone(name, { ios = false } = {}) {
+    const chrome = `Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${this.browser.version().split('.')[0]}.0.0.0 Mobile Safari/537.36`
+    const safari = 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1'
+    const context = await this.#context(`phone of ${name}`, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2, userAgent: ios ? safari : chrome })
+    const phone = new Phone(this, context, name)
+    await phone.open()
+    this.phones.push(phone)
+    return phone
+  }
+
+  /** How far the service's clock is ahead of this machine's. */
+  ahead = 0
+
+  /** Moves the clock of the service and of every desktop; phones learn of it as phones do, from the service. */
+  async advance(ms) {
+    this.ahead += ms
+    await this.control.ask('advance', { ms })
+    await Promise.all(this.desks.map((desk) => desk.context.clock.fastForward(ms)))
+  }
+
+  /** Keeps what the browsers saw of a story that failed. */
+  async keep() {
+    let n = 0
+    for (const { name, context } of this.#contexts) {
+      const file = (ending) => join(this.folder, `${name.replace(/\W+/g, '-')}.${ending}`)
+      for (const page of context.pages()) await page.screenshot({ path: file(`${++n}.png`), timeout: 5000 }).catch(() => undefined)
+      await context.tracing.stop({ path: file('trace.zip') }).catch(() => undefined)
+    }
+    return this.folder
+  }
+}
