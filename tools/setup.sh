@@ -61,12 +61,10 @@ if have node; then node_found=$(node --version | sed 's/^v//'); fi
 if [ "$node_found" = none ] || ! at_least "$node_found" "$node_needed"; then
 	update
 	if [ -n "$(candidate nodejs)" ] && at_least "$(candidate nodejs)" "$node_needed"; then
-		packages+=(nodejs npm)
+		packages+=(nodejs)
 	else
 		missing+=("Node $node_needed or newer is needed, found: $node_found. Install it as https://nodejs.org/en/download says, then run this again.")
 	fi
-elif ! have npm; then
-	packages+=(npm)
 fi
 
 if [ "$goal" = test ]; then
@@ -75,21 +73,27 @@ if [ "$goal" = test ]; then
 	if [ -z "${CHROMIUM:-}" ] && ! have chromium && ! have chromium-browser && ! have google-chrome; then packages+=(chromium); fi
 fi
 
-if [ ${#packages[@]} -gt 0 ]; then
+# install PACKAGES…: as far as this may be done here without asking anybody
+install() {
+	local log
 	if can_install; then
 		update
-		echo "setup: installing ${packages[*]} …"
-		if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}" >/tmp/countersign-setup.$$ 2>&1 </dev/null; then
-			tail -n 5 /tmp/countersign-setup.$$ >&2
-			missing+=("Installing failed. Type: sudo apt-get install -y ${packages[*]}")
+		echo "setup: installing $* …"
+		log=$(mktemp)
+		if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >"$log" 2>&1 </dev/null; then
+			tail -n 5 "$log" >&2
+			missing+=("Installing failed. Type: sudo apt-get install -y $*")
 		fi
-		rm -f /tmp/countersign-setup.$$
+		rm -f "$log"
 	elif have apt-get; then
-		missing+=("Type: sudo apt-get update && sudo apt-get install -y ${packages[*]}")
+		missing+=("Type: sudo apt-get update && sudo apt-get install -y $*")
 	else
-		missing+=("Install with your package manager: ${packages[*]}")
+		missing+=("Install with your package manager: $*")
 	fi
-fi
+}
+
+[ ${#packages[@]} -eq 0 ] || install "${packages[@]}"
+if have node && ! have npm; then install npm; fi # some packages of Node bring it, others conflict with it
 
 if [ ${#missing[@]} -gt 0 ]; then
 	printf 'setup: %s\n' "${missing[@]}" >&2

@@ -13,6 +13,8 @@ import (
 
 	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/database"
+	"github.com/countersign/countersign/internal/device"
+	"github.com/countersign/countersign/internal/ident"
 	"github.com/countersign/countersign/internal/push"
 	"github.com/countersign/countersign/internal/serverkeys"
 	"github.com/countersign/countersign/internal/vault"
@@ -24,6 +26,7 @@ const farOff = 5 * time.Second
 type doctorCmd struct {
 	config.Store
 	config.Web
+	Send  string `placeholder:"DEVICE" help:"Also send one real push to this phone and print what its provider answers."`
 	Ready string `placeholder:"URL" help:"Only ask this address and exit 0 when it answers 200, for container health checks."`
 }
 
@@ -67,6 +70,9 @@ func (c doctorCmd) Run(p *process) error {
 	d.database(p, cfg)
 	d.addresses(p.ctx, cfg)
 	d.push(p.ctx, cfg)
+	if c.Send != "" {
+		d.add("push to "+c.Send, p.offline(c.Store, c.Web, func(s *service) error { return s.pushOnce(p.ctx, c.Send) }), "the provider took it")
+	}
 	if err := p.result(d); err != nil {
 		return err
 	}
@@ -144,6 +150,26 @@ func (d *diagnosis) push(ctx context.Context, cfg config.Config) {
 		}
 	}
 	d.add("push credentials", err, "configured: "+strings.Join(on, ", "))
+}
+
+// pushOnce sends one push for a question that does not exist: the phone wakes up, asks, and finds nothing.
+func (s *service) pushOnce(ctx context.Context, id string) error {
+	phone, err := device.Locate(s.db.Read(ctx), id)
+	switch {
+	case err != nil:
+		return fmt.Errorf("no such phone: %w", err)
+	case phone.Push == nil:
+		return errors.New("this phone has registered no push address; it asks by itself when it is opened")
+	}
+	out, err := senders(ctx, s.cfg, vapidKey(s.domains.Keys))
+	if err != nil {
+		return err
+	}
+	r := out.Send(ctx, *phone.Push, push.Message{Type: push.Confirm, Confirmation: ident.New("cnf"), Workspace: phone.Workspace, Expires: time.Now().Add(time.Minute)})
+	if r.Outcome != push.Sent {
+		return fmt.Errorf("%s: %s %s", phone.Push.Kind, r.Outcome, r.Reason)
+	}
+	return nil
 }
 
 // answers says whether an address answers 200 within five seconds.

@@ -140,7 +140,7 @@ func (p *Provisioning) lockUser(tx database.Tx, workspace, id string, match IfMa
 	if !scim.Storable(id) {
 		return userRow{}, ErrNoUser
 	}
-	err := tx.Raw(p.selectUsers(scim.Projection{})+" WHERE r.id = ? AND r.workspace_id = ? AND r.source = 'directory' AND r.deleted_at IS NULL"+forUpdate(tx), id, workspace).
+	err := tx.Raw(p.selectUsers(scim.Projection{})+" WHERE r.id = ? AND "+visible+forUpdate(tx), id, workspace).
 		Scan(&rows).Error
 	if err != nil {
 		return userRow{}, err

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/countersign/countersign/internal/scim"
@@ -21,6 +22,20 @@ func (k *kind) emails(p scim.Path) bool {
 	return k.table == "people" && p.Ext == nil && p.Attr.Name == "emails"
 }
 
+// pinned says whether a filter chooses by id or e-mail address, so that rows are found by their ids and not by the workspace's order.
+func (k *kind) pinned(e scim.Expr) bool {
+	switch e := e.(type) {
+	case scim.And:
+		return slices.ContainsFunc(e, k.pinned)
+	case scim.Compare:
+		if e.Op == scim.Eq && e.Value.Kind == scim.TextValue && e.Path.Attr.Name == "id" {
+			return true
+		}
+		return (e.Op == scim.Eq || e.Op == scim.Present) && k.emails(e.Path) && emailKey(e) != ""
+	}
+	return false
+}
+
 func newPeople(rt *scim.ResourceType) *kind {
 	return &kind{rt: rt, table: "people", columns: peopleColumns, relations: peopleRelations}
 }
@@ -30,7 +45,7 @@ func newTeams(rt *scim.ResourceType) *kind {
 }
 
 // manager finds the manager of r, if there is such a person; %s is what is wanted of them.
-const managerSelect = "(SELECT %s FROM people m WHERE m.id = r.manager_id AND m.workspace_id = r.workspace_id AND m.source = 'directory' AND m.deleted_at IS NULL)"
+const managerSelect = "(SELECT %s FROM people m WHERE m.id = r.manager_id AND COALESCE(m.workspace_id, '') = r.workspace_id AND m.source = 'directory' AND m.deleted_at IS NULL)"
 
 func peopleColumns(name, base string) (column, bool) {
 	switch name {

@@ -69,13 +69,14 @@ func emailOf(r *userRow) *string {
 // clash finds whom the new person is, if there already: nil for nobody.
 func (p *Provisioning) clash(tx database.Tx, workspace string, written scim.Resource) (*userRow, error) {
 	name, external := scim.Fold(scim.Text(written, "userName")), scim.Text(written, "externalId")
-	where, args := "r.user_name_key = ?", []any{name}
+	// Two index look-ups, each by itself: no planner makes them of an OR that it cannot estimate.
+	ids, args := "SELECT id FROM people WHERE workspace_id = ? AND user_name_key = ? AND deleted_at IS NULL", []any{workspace, name}
 	if external != "" {
-		where, args = "("+where+" OR r.external_id = ? AND NOT r.active)", append(args, external)
+		ids += " UNION ALL SELECT id FROM people WHERE workspace_id = ? AND external_id = ? AND deleted_at IS NULL AND NOT active"
+		args = append(args, workspace, external)
 	}
 	var rows []userRow
-	err := tx.Raw("SELECT "+userColumns+" FROM people r WHERE r.workspace_id = ? AND r.deleted_at IS NULL AND "+where+
-		" ORDER BY r.created_at, r.id LIMIT 10"+forUpdate(tx), append([]any{workspace}, args...)...).Scan(&rows).Error
+	err := tx.Raw("SELECT "+userColumns+" FROM people r WHERE r.id IN ("+ids+") AND r.deleted_at IS NULL ORDER BY r.created_at, r.id LIMIT 10"+forUpdate(tx), args...).Scan(&rows).Error
 	if err != nil {
 		return nil, err
 	}
@@ -136,11 +137,11 @@ func (p *Provisioning) arrived(tx database.Tx, r userRow, now time.Time) (joined
 		return false, err
 	}
 	err = tx.Exec("INSERT INTO team_members (team_id, person_id, workspace_id) SELECT id, ?, workspace_id FROM teams"+
-		" WHERE workspace_id = ? AND deleted_at IS NULL AND id IN ? ON CONFLICT DO NOTHING", r.ID, r.WorkspaceID, teams).Error
+		" WHERE COALESCE(workspace_id, '') = ? AND deleted_at IS NULL AND id IN ? ON CONFLICT DO NOTHING", r.ID, r.WorkspaceID, teams).Error
 	if err != nil {
 		return false, err
 	}
-	return true, tx.Exec("UPDATE teams SET version = version + 1, updated_at = ? WHERE workspace_id = ? AND id IN ?", now, r.WorkspaceID, teams).Error
+	return true, tx.Exec("UPDATE teams SET version = version + 1, updated_at = ? WHERE COALESCE(workspace_id, '') = ? AND id IN ?", now, r.WorkspaceID, teams).Error
 }
 
 // reread is the complete resource of a person who was just written.

@@ -45,7 +45,7 @@ func (p *Provisioning) User(ctx context.Context, by actor.Actor, id string, proj
 	if !scim.Storable(id) {
 		return nil, ErrNoUser
 	}
-	err := p.read(ctx).Raw(p.selectUsers(projection)+" WHERE r.id = ? AND r.workspace_id = ? AND r.source = 'directory' AND r.deleted_at IS NULL", id, by.Workspace).
+	err := p.read(ctx).Raw(p.selectUsers(projection)+" WHERE r.id = ? AND "+visible, id, by.Workspace).
 		Scan(&rows).Error
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (p *Provisioning) Group(ctx context.Context, by actor.Actor, id string, pro
 		return nil, ErrNoGroup
 	}
 	db := p.read(ctx)
-	err := db.Raw("SELECT "+teamColumnsList+" FROM teams r WHERE r.id = ? AND r.workspace_id = ? AND r.source = 'directory' AND r.deleted_at IS NULL", id, by.Workspace).
+	err := db.Raw("SELECT "+teamColumnsList+" FROM teams r WHERE r.id = ? AND "+visible, id, by.Workspace).
 		Scan(&rows).Error
 	if err != nil {
 		return nil, err
@@ -130,6 +130,9 @@ type statement struct {
 
 func (p *Provisioning) statement(by actor.Actor, k *kind, q Query) statement {
 	s := statement{where: " WHERE r.workspace_id = ? AND r.source = 'directory' AND r.deleted_at IS NULL", args: []any{by.Workspace}}
+	if q.Filter != nil && k.pinned(q.Filter) {
+		s.where = " WHERE " + visible
+	}
 	if q.Filter != nil {
 		sql, args := k.condition(p.s.db.Dialect, by.Workspace, p.base, q.Filter)
 		s.where += " AND (" + sql + ")"

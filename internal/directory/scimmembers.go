@@ -58,8 +58,8 @@ func (m *membership) apply(c scim.MemberChange) error {
 	return m.replace(c.IDs)
 }
 
-// known is the condition that a person may be a member: of this workspace, seen by SCIM, not deleted.
-const known = "workspace_id = ? AND source = 'directory' AND deleted_at IS NULL"
+// known is the condition that a person, found by id, may be a member: of this workspace, seen by SCIM, not deleted.
+const known = "COALESCE(workspace_id, '') = ? AND source = 'directory' AND deleted_at IS NULL"
 
 // add adds people. Ids that name nobody are kept until that person arrives.
 func (m *membership) add(ids []string) error {
@@ -91,7 +91,7 @@ func (m *membership) keepUnknown(ids []string) error {
 		return nil
 	}
 	var nested string
-	err = m.tx.Raw("SELECT id FROM teams WHERE workspace_id = ? AND deleted_at IS NULL AND id IN ? LIMIT 1", m.workspace, unknown).Scan(&nested).Error
+	err = m.tx.Raw("SELECT id FROM teams WHERE COALESCE(workspace_id, '') = ? AND deleted_at IS NULL AND id IN ? LIMIT 1", m.workspace, unknown).Scan(&nested).Error
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (m *membership) removeWhere(where scim.Expr) error {
 	w.inside = &relation{part: func(sub *scim.Attribute) column { return memberColumn(sub, m.base) }}
 	w.expr(where, false)
 	res := m.tx.Exec("DELETE FROM team_members WHERE team_id = ? AND person_id IN (SELECT m.id FROM people m JOIN team_members tm ON tm.person_id = m.id"+
-		" WHERE tm.team_id = ? AND m.workspace_id = ? AND m.source = 'directory' AND m.deleted_at IS NULL AND "+w.b.String()+")",
+		" WHERE tm.team_id = ? AND COALESCE(m.workspace_id, '') = ? AND m.source = 'directory' AND m.deleted_at IS NULL AND "+w.b.String()+")",
 		append([]any{m.team, m.team, m.workspace}, w.args...)...)
 	m.removed += res.RowsAffected
 	return res.Error

@@ -48,7 +48,7 @@ func (p *Provisioning) selectUsers(projection scim.Projection) string {
 		sql += ", (SELECT " + list + " FROM (SELECT " + object + " AS o FROM team_members tm JOIN teams t ON t.id = tm.team_id AND t.deleted_at IS NULL" +
 			" WHERE tm.person_id = r.id ORDER BY t.created_at, t.id) x) AS teams"
 	}
-	return sql + " FROM people r LEFT JOIN people m ON m.id = r.manager_id AND m.workspace_id = r.workspace_id AND m.source = 'directory' AND m.deleted_at IS NULL"
+	return sql + " FROM people r LEFT JOIN people m ON m.id = r.manager_id AND COALESCE(m.workspace_id, '') = r.workspace_id AND m.source = 'directory' AND m.deleted_at IS NULL"
 }
 
 // person is the row as the rest of the directory knows it.

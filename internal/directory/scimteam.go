@@ -209,7 +209,7 @@ func lockTeam(tx database.Tx, workspace, id string, match IfMatch) (teamRow, err
 	if !scim.Storable(id) {
 		return teamRow{}, ErrNoGroup
 	}
-	err := tx.Raw("SELECT "+teamColumnsList+" FROM teams r WHERE r.id = ? AND r.workspace_id = ? AND r.source = 'directory' AND r.deleted_at IS NULL"+forUpdate(tx),
+	err := tx.Raw("SELECT "+teamColumnsList+" FROM teams r WHERE r.id = ? AND "+visible+forUpdate(tx),
 		id, workspace).Scan(&rows).Error
 	if err != nil {
 		return teamRow{}, err

@@ -14,7 +14,11 @@ const leastRate = 25
 
 var errRate = fault.New(fault.Limited, "rate_limited", "")
 
-// limits keeps how many requests each workspace makes in this process. A burst may be as large as one second's allowance.
+// burst is how many seconds' allowance may be used at once: a cycle of a provider begins with a rush, and a limit that met it would cost it
+// a retry for nothing.
+const burst = 10
+
+// limits keeps how many requests each workspace makes in this process.
 type limits struct {
 	rate int
 	now  func() time.Time
@@ -40,7 +44,7 @@ func (l *limits) take(workspace string) error {
 	lim := l.of[workspace]
 	if lim == nil {
 		l.forget(now)
-		lim = rate.NewLimiter(rate.Limit(l.rate), l.rate)
+		lim = rate.NewLimiter(rate.Limit(l.rate), l.rate*burst)
 		l.of[workspace] = lim
 	}
 	l.mu.Unlock()
@@ -56,7 +60,7 @@ func (l *limits) forget(now time.Time) {
 		return
 	}
 	for workspace, lim := range l.of {
-		if lim.TokensAt(now) >= float64(l.rate) {
+		if lim.TokensAt(now) >= float64(l.rate*burst) {
 			delete(l.of, workspace)
 		}
 	}

@@ -13,7 +13,7 @@ export async function until(look, what, ms = 15_000) {
   for (const end = Date.now() + ms; ;) {
     const found = await look()
     if (found) return found
-    if (Date.now() > end) throw new Error(`waited in vain for ${what}`)
+    if (Date.now() > end) throw new Error(`waited in vain for ${typeof what === 'function' ? what() : what}`)
     await new Promise((soon) => setTimeout(soon, 25))
   }
 }

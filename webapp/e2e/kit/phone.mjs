@@ -100,7 +100,12 @@ export class Phone {
 
   /** Waits for a notification with these words. */
   async notice(title, body) {
-    return until(async () => (await this.notices()).find((n) => n.title === title && n.body === body), `the notice "${title}: ${body}"`)
+    const seen = new Set()
+    return until(async () => {
+      const there = await this.notices()
+      for (const n of there) seen.add(`${n.title}: ${n.body}`)
+      return there.find((n) => n.title === title && n.body === body)
+    }, () => `the notice "${title}: ${body}"; there were: ${[...seen].join(' | ') || 'none'}`)
   }
 
   /** Taps on a notification while the app is not open, and opens what the service worker wants opened. */

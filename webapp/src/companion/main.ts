@@ -27,7 +27,12 @@ async function start(): Promise<void> {
   }
   const app: App = new App(shell, await platform(), new Watch(() => app.accounts))
   takeLink(app)
-  await app.read()
+  try {
+    await app.read()
+  } catch {
+    shell.show(noStorage())
+    return
+  }
   app.route = () => shell.show(screenFor(app))
   app.watch.listen((s) => {
     badge(s.requests.length)
@@ -83,4 +88,4 @@ function front(app: App): Screen {
 }
 
 holdInstallPrompt()
-start().catch(() => new Shell(element('app'), element('polite')).show(noStorage()))
+void start()

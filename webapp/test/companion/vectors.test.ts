@@ -8,7 +8,7 @@ import { pairingCode, pairLink } from '../../src/companion/wire/code'
 import { derFromRaw, rawFromDer } from '../../src/companion/wire/der'
 import { newKey, sas, verify } from '../../src/companion/wire/keys'
 
-/* eslint-disable @typescript-eslint/no-explicit-any -- the files are checked by what the tests expect of them */
+// any: the files are checked by what the tests expect of them.
 const file = (name: string): any => JSON.parse(readFileSync(new URL(`../../../mobileapi/vectors/${name}.json`, import.meta.url), 'utf8'))
 const hex = (b: Uint8Array) => Buffer.from(b).toString('hex')
 const cases = (list: any[]): [string, any][] => list.map((v) => [v.name, v])

@@ -199,7 +199,8 @@ function WayOn({ ask, view, now, pair }: { ask: Props['ask']; view: AskView; now
     if (view.resendRefused) return <p className="text-sm text-muted">{t('console.confirm.no_more')}</p>
     return <Later wait={wait} label={t('console.confirm.send_again')} busy={view.resending} run={() => void ask.resend()} />
   }
-  const key = askAgain[view.phase]
+  const late = view.phase === 'expired' && view.confirmation?.reason === 'not_collected'
+  const key = late ? 'console.confirm.ask_again' : askAgain[view.phase]
   if (!key || (view.phase === 'consumed' && !handsOut(view))) return null
   const again = () => (view.phase === 'refused' ? ask.resume() : void ask.start())
   const held = view.phase === 'denied' || view.phase === 'limited' || view.phase === 'locked'

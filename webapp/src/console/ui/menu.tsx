@@ -67,6 +67,7 @@ function List({ id, trigger, first, align, width, leave, children }: ListProps) 
     items().at(first === 'first' ? 0 : -1)?.focus()
   }, [trigger, align, first])
   useOutside(list, trigger, leave)
+  useMoved(list, trigger, align)
   function keys(event: KeyboardEvent) {
     if (event.key === 'Escape') {
       event.preventDefault()
@@ -95,6 +96,7 @@ const gap = 6
 
 /** Below the button where there is room, else above it, never past the window. */
 function place(list: HTMLElement, button: HTMLElement, align: 'start' | 'end'): void {
+  list.style.maxHeight = 'none'
   const at = button.getBoundingClientRect()
   const below = innerHeight - at.bottom - gap - margin
   const above = at.top - gap - margin
@@ -106,23 +108,31 @@ function place(list: HTMLElement, button: HTMLElement, align: 'start' | 'end'): 
   list.style.left = `${Math.min(Math.max(margin, left), Math.max(margin, document.documentElement.clientWidth - list.offsetWidth - margin))}px`
 }
 
-/** Leaves on a press elsewhere, and when the page under the list moves. */
+/** Keeps the list at its button while the window or what lies under it moves. */
+function useMoved(list: RefObject<HTMLElement | null>, trigger: RefObject<HTMLElement | null>, align: 'start' | 'end'): void {
+  useEffect(() => {
+    const follow = (event: Event) => {
+      if (!list.current || !trigger.current || (event.target instanceof Node && list.current.contains(event.target))) return
+      place(list.current, trigger.current, align)
+    }
+    document.addEventListener('scroll', follow, true)
+    window.addEventListener('resize', follow)
+    return () => {
+      document.removeEventListener('scroll', follow, true)
+      window.removeEventListener('resize', follow)
+    }
+  }, [list, trigger, align])
+}
+
+/** Leaves on a press elsewhere. */
 function useOutside(list: RefObject<HTMLElement | null>, trigger: RefObject<HTMLElement | null>, leave: () => void): void {
   const last = useRef(leave)
   useEffect(() => { last.current = leave })
   useEffect(() => {
     const inside = (target: EventTarget | null) => target instanceof Node && (list.current?.contains(target) || trigger.current?.contains(target))
     const press = (event: Event) => { if (!inside(event.target)) last.current() }
-    const scroll = (event: Event) => { if (!(event.target instanceof Node && list.current?.contains(event.target))) last.current() }
-    const resize = () => last.current()
     document.addEventListener('pointerdown', press, true)
-    document.addEventListener('scroll', scroll, true)
-    window.addEventListener('resize', resize)
-    return () => {
-      document.removeEventListener('pointerdown', press, true)
-      document.removeEventListener('scroll', scroll, true)
-      window.removeEventListener('resize', resize)
-    }
+    return () => document.removeEventListener('pointerdown', press, true)
   }, [list, trigger])
 }
 
