@@ -115,7 +115,7 @@ func (s *service) regenerate(ctx context.Context, c tokenRegenerateCmd, person d
 // regenerateConfirmed asks the person's phone first. The terminal plays the part of the browser: it has a session of its own for this one
 // question, and shows the six digits that the operator reads out.
 func (s *service) regenerateConfirmed(p *process, c tokenRegenerateCmd, person directory.Person) (confirm.Token, error) {
-	by := actor.Actor{Kind: actor.Person, Workspace: person.Workspace, Person: person.ID, Name: person.Name, Role: string(person.Role),
+	by := actor.Actor{Kind: actor.Operator, Workspace: person.Workspace, Person: person.ID, Name: person.Name, Role: string(person.Role),
 		Session: ident.Hash(ident.Secret(32)), UserAgent: "countersign token regenerate (" + c.Operator + ")"}
 	params, err := json.Marshal(map[string]any{"reason": c.Reason, "overlap_seconds": int64(c.Overlap / time.Second)})
 	if err != nil {

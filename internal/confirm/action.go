@@ -2,6 +2,7 @@ package confirm
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,15 +29,17 @@ const (
 type action struct {
 	says     string           // what the phone shows
 	roles    []directory.Role // who may ask and, checked again then, collect; nil: everybody
+	support  []directory.Role // whose phone support may ask from the server's own terminal, where that is wider
 	lowest   string           // Tap or Code
 	collect  bool             // consumed by POST …/reveal
+	params   func(raw []byte) error
 	resource func(s *Service, tx database.Tx, by actor.Actor, asked string, now time.Time) (string, error)
 }
 
 var actions = map[string]action{
 	RevealToken: {says: "View the SCIM API authentication token", roles: directory.AdminRoles, lowest: Tap, collect: true, resource: (*Service).liveToken},
 	RegenerateToken: {says: "Regenerate the SCIM API authentication token", roles: []directory.Role{directory.Owner, directory.SuperAdmin}, lowest: Code,
-		collect: true, resource: (*Service).tokenOrNew},
+		support: directory.AdminRoles, collect: true, params: checkRegenerate, resource: (*Service).tokenOrNew},
 	AddDevice:    {says: "Pair another phone", lowest: Code, resource: noResource},
 	RemoveDevice: {says: "Remove a phone", lowest: Code, resource: (*Service).ownDevice},
 }
@@ -47,16 +50,16 @@ const (
 	devicePrefix = "device:"
 )
 
-func (a action) allows(role string) error {
-	if a.roles == nil {
+// allows says whether by, whose role is role now, may ask and collect.
+func (a action) allows(by actor.Actor, role directory.Role) error {
+	roles := a.roles
+	if by.Kind == actor.Operator && a.support != nil {
+		roles = a.support
+	}
+	if roles == nil || slices.Contains(roles, role) {
 		return nil
 	}
-	for _, r := range a.roles {
-		if string(r) == role {
-			return nil
-		}
-	}
-	return ErrForbidden.With("allowed_roles", a.roles)
+	return ErrForbidden.With("allowed_roles", roles)
 }
 
 // liveToken: without a resource the live token is meant, and the answer names it.

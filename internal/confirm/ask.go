@@ -34,8 +34,13 @@ func (s *Service) Ask(ctx context.Context, by actor.Actor, a Ask) (v View, creat
 	if !known {
 		return View{}, false, ErrUnknownAction
 	}
-	if err := act.allows(by.Role); err != nil {
+	if err := act.allows(by, directory.Role(by.Role)); err != nil {
 		return View{}, false, err
+	}
+	if a.Params != nil && act.params != nil {
+		if err := act.params(a.Params); err != nil {
+			return View{}, false, err
+		}
 	}
 	key, err := s.Keys.Current(ctx, serverkeys.Challenge)
 	if err != nil {

@@ -115,7 +115,7 @@ func (s *Service) consume(tx database.Tx, by actor.Actor, r row, act action, now
 	if err != nil {
 		return err
 	}
-	if err := act.allows(string(who)); err != nil {
+	if err := act.allows(by, who); err != nil {
 		return err
 	}
 	if err := s.proven(tx, r); err != nil {
@@ -200,6 +200,25 @@ func (s *Service) handOut(tx database.Tx, by actor.Actor, r row, now time.Time) 
 	return Token{Plain: plain, Info: info, Previous: previous}, audit.RecordAt(tx, by, "token.viewed", info.ID, audit.Detail{"confirmation": r.ID, "device": r.DecidedName}, now)
 }
 
+// checkRegenerate refuses before anybody is asked what could not be done afterwards.
+func checkRegenerate(raw []byte) error {
+	p := regenerateParams{}
+	if err := httpkit.Strict(raw, &p); err != nil {
+		return err
+	}
+	if o := p.overlap(); o < 0 || o > workspace.MaxOverlap {
+		return workspace.ErrOverlap
+	}
+	return nil
+}
+
+func (p regenerateParams) overlap() time.Duration {
+	if p.Overlap == nil {
+		return workspace.DefaultOverlap
+	}
+	return time.Duration(*p.Overlap) * time.Second
+}
+
 func (s *Service) regenerate(tx database.Tx, by actor.Actor, r row) (Token, error) {
 	p := regenerateParams{}
 	if r.Params != nil {
@@ -207,11 +226,7 @@ func (s *Service) regenerate(tx database.Tx, by actor.Actor, r row) (Token, erro
 			return Token{}, err
 		}
 	}
-	overlap := workspace.DefaultOverlap
-	if p.Overlap != nil {
-		overlap = time.Duration(*p.Overlap) * time.Second
-	}
-	plain, info, previous, err := s.Workspaces.Regenerate(tx, by, by.Workspace, p.Reason, overlap)
+	plain, info, previous, err := s.Workspaces.Regenerate(tx, by, by.Workspace, p.Reason, p.overlap())
 	return Token{Plain: plain, Info: info, Previous: previous}, err
 }
 

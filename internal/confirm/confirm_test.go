@@ -561,3 +561,31 @@ func TestRiskBasedModeAsksForTheCodeWhereSomethingIsUnusual(t *testing.T) {
 		})
 	}
 }
+
+func TestSupportAsksThePhoneOfAnAdminWhoCouldNotRegenerateAlone(t *testing.T) {
+	apitest.Each(t, func(t *testing.T, w *apitest.World) {
+		ana := w.Workspace("acme")
+		ben := w.Colleague(ana, "ben", directory.Admin)
+		phone := w.Phone(ben)
+		ask := confirm.Ask{Action: confirm.RegenerateToken, Params: []byte(`{"reason":"audit","overlap_seconds":3600}`)}
+		_, _, err := w.Confirms.Ask(w.Ctx, ben, ask)
+		refused(t, confirm.ErrForbidden, err)
+		support := ben
+		support.Kind, support.Browser, support.Session = actor.Operator, nil, ident.Hash("terminal")
+		v, _, err := w.Confirms.Ask(w.Ctx, support, ask)
+		if err != nil || v.Mode != confirm.Code {
+			t.Fatalf("%s, %v", v.Mode, err)
+		}
+		if _, err := phone.Approve(v.ID, v.Code); err != nil {
+			t.Fatal(err)
+		}
+		token, err := w.Confirms.Collect(w.Ctx, support, v.ID)
+		if err != nil || token.Previous == nil {
+			t.Fatalf("%+v, %v", token.Previous, err)
+		}
+		for params, want := range map[string]error{`{"overlap_seconds":-1}`: workspace.ErrOverlap, `{"overlap_seconds":604801}`: workspace.ErrOverlap} {
+			_, _, err := w.Confirms.Ask(w.Ctx, support, confirm.Ask{Action: confirm.RegenerateToken, Params: []byte(params)})
+			refused(t, want, err)
+		}
+	})
+}
