@@ -60,10 +60,13 @@ web-test: ## type check and unit tests of the pages
 
 go-test: ## every Go test with the race detector (needs gcc), the browser's stories too
 	@echo "go test: the first run compiles everything again for the race detector, 3 to 5 minutes"
-	@CGO_ENABLED=1 go test -race -timeout 30m ./...
+	@CGO_ENABLED=1 go test -race -timeout 30m $$(go list ./... | grep -v /cmd/countersign$$)
+	@echo "go test: the program as a whole, in processes and browsers of its own, after everything else has calmed down"
+	@CGO_ENABLED=1 go test -race -timeout 45m ./cmd/countersign
 
 bench: ## measure the way of a tap to the dialog with 1,000 dialogs waiting
-	@CGO_ENABLED=0 go run ./bench
+	@tools/setup.sh test
+	@CGO_ENABLED=0 go test ./bench -run '^$$' -bench . -benchtime 1x -timeout 30m
 
 schema: ## write migrations/schema.{sqlite,postgres}.sql anew
 	@CGO_ENABLED=0 go test ./migrations -run TestTheDumpsAreFresh -update

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-//go:embed *.sql
+//go:embed [0-9]*.sql
 var files embed.FS
 
 var words = map[string]map[string]string{

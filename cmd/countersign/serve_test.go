@@ -177,6 +177,10 @@ func TestTheCompanionOnTheLocalNetwork(t *testing.T) {
 	if status, _, _ := call(t, "GET", r.companion+"/v1/session", ""); status != http.StatusNotFound {
 		t.Errorf("the companion has calls of the console: %d", status)
 	}
+	byNumber := strings.Replace(r.companion, "localhost", "127.0.0.1", 1)
+	if status, _, h := call(t, "GET", byNumber+"/", "", "Accept", "text/html"); status != http.StatusTemporaryRedirect || h.Get("Location") != "https://192.168.7.5:"+port+"/" {
+		t.Errorf("plain http under another host: %d to %q, want the address that works", status, h.Get("Location"))
+	}
 }
 
 func TestASecondDemoGoesOnAndAFreshOneStartsOver(t *testing.T) {

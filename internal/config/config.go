@@ -165,7 +165,11 @@ func (l *loader) addresses(c *Config, w Web) {
 			c.Addr = ":443"
 		}
 	}
-	if c.CompanionAddr == "" {
+	switch {
+	case c.CompanionAddr != "":
+	case c.LAN: // a phone that was given http is sent to https from there
+		c.CompanionAddr = ":8081"
+	default:
 		c.CompanionAddr = "127.0.0.1:8081"
 	}
 	for _, a := range []struct{ flag, value string }{{"addr", c.Addr}, {"companion-addr", c.CompanionAddr}, {"metrics-addr", c.MetricsAddr}} {

@@ -60,6 +60,18 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestTheCompanionIsOnTheNetworkOnlyWhereItIsAskedFor(t *testing.T) {
+	for flag, want := range map[string]string{"": "127.0.0.1:8081", "--lan": ":8081"} {
+		var args []string
+		if flag != "" {
+			args = append(args, flag)
+		}
+		if c, err := load(t, nil, args...); err != nil || c.CompanionAddr != want || !config.OnlyHere(c.Addr) {
+			t.Errorf("%q: companion on %s, console on %s (%v)", flag, c.CompanionAddr, c.Addr, err)
+		}
+	}
+}
+
 func TestAFlagBeatsTheVariableBeatsTheDefault(t *testing.T) {
 	env := map[string]string{"COUNTERSIGN_BRAND": "Acme ID", "COUNTERSIGN_ADDR": "127.0.0.1:9000"}
 	c, err := load(t, env, "--brand", "Flag ID")

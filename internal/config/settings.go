@@ -13,7 +13,7 @@ type Store struct {
 // Web is what serving needs beside Store.
 type Web struct {
 	Addr              string `name:"addr" help:"Where the console and SCIM listen (default 127.0.0.1:8080; :443 with --acme-domain)."`
-	CompanionAddr     string `name:"companion-addr" help:"Where the companion listens (default 127.0.0.1:8081)."`
+	CompanionAddr     string `name:"companion-addr" help:"Where the companion listens (default 127.0.0.1:8081; :8081 with --lan)."`
 	PublicURL         string `name:"public-url" help:"The address of the console as people and identity providers type it, without a path."`
 	CompanionURL      string `name:"companion-url" help:"The address of the companion, another origin than the public URL, without a path."`
 	LAN               bool   `name:"lan" help:"Offer the companion to phones on this network, on https://<this machine>:8443 with a certificate of a local authority."`

@@ -76,7 +76,7 @@ func (p *Provisioning) clash(tx database.Tx, workspace string, written scim.Reso
 		args = append(args, workspace, external)
 	}
 	var rows []userRow
-	err := tx.Raw("SELECT "+userColumns+" FROM people r WHERE r.id IN ("+ids+") AND r.deleted_at IS NULL ORDER BY r.created_at, r.id LIMIT 10"+forUpdate(tx), args...).Scan(&rows).Error
+	err := tx.Raw("SELECT "+userColumns+" FROM people r WHERE "+among(tx.Dialect(), ids)+" AND r.deleted_at IS NULL ORDER BY r.created_at, r.id LIMIT 10"+forUpdate(tx), args...).Scan(&rows).Error
 	if err != nil {
 		return nil, err
 	}

@@ -13,13 +13,14 @@ import (
 // text is made of our own schemas' names. Negations are pushed down to the comparisons, because NOT of an unknown (NULL) is unknown in SQL and
 // would lose the rows without a value, and so that a plain comparison stays plain and finds its index.
 func (k *kind) condition(dialect, workspace, base string, e scim.Expr) (string, []any) {
-	w := &conditionWriter{kind: k, postgres: dialect == database.Postgres, workspace: workspace, base: base}
+	w := &conditionWriter{kind: k, dialect: dialect, postgres: dialect == database.Postgres, workspace: workspace, base: base}
 	w.expr(e, false)
 	return w.b.String(), w.args
 }
 
 type conditionWriter struct {
 	kind      *kind
+	dialect   string
 	postgres  bool
 	workspace string
 	base      string
@@ -90,15 +91,15 @@ func (w *conditionWriter) compare(c scim.Compare, negate bool) {
 	}
 	w.write("(")
 	if key := emailKey(c); key != "" && w.kind.emails(c.Path) {
-		w.write("r.id IN (SELECT id FROM people WHERE workspace_id = ? AND email_key = ? AND deleted_at IS NULL UNION ALL"+
-			" SELECT person_id FROM person_emails WHERE workspace_id = ? AND value_key = ?) AND ", w.workspace, key, w.workspace, key)
+		w.write(among(w.dialect, "SELECT id FROM people WHERE workspace_id = ? AND email_key = ? AND deleted_at IS NULL UNION ALL"+
+			" SELECT person_id FROM person_emails WHERE workspace_id = ? AND value_key = ?")+" AND ", w.workspace, key, w.workspace, key)
 	}
-	w.among(rel, c)
+	w.satisfied(rel, c)
 	w.write(")")
 }
 
-// among says that one of the relation's values satisfies the path's filter and the comparison.
-func (w *conditionWriter) among(rel *relation, c scim.Compare) {
+// satisfied says that one of the relation's values satisfies the path's filter and the comparison.
+func (w *conditionWriter) satisfied(rel *relation, c scim.Compare) {
 	if rel.from != "" {
 		w.write("EXISTS (SELECT 1 FROM ")
 		w.write(rel.from, rel.args...)

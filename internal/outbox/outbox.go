@@ -88,7 +88,10 @@ func (o *Outbox) Wake() {
 	}
 }
 
-// Run works until ctx ends, then waits for what is in hand.
+// goodbye bounds the last round of a process that stops.
+const goodbye = 2 * time.Second
+
+// Run works until ctx ends; then it waits for what is in hand and looks once more, for what the last requests left.
 func (o *Outbox) Run(ctx context.Context) {
 	tick := time.NewTicker(idle)
 	defer tick.Stop()
@@ -102,10 +105,20 @@ func (o *Outbox) Run(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
+			o.last(ctx)
 			return
 		case <-o.wake:
 		case <-tick.C:
 		}
+	}
+}
+
+// last does what is due now, once: a stop sends the pushes of the requests before it, and leaves the rest to the next start.
+func (o *Outbox) last(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+	defer cancel()
+	if _, err := o.round(ctx); err != nil {
+		o.log.Warn("outbox: what is left goes on at the next start", "err", err)
 	}
 }
 

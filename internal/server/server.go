@@ -80,7 +80,8 @@ func Listen(ctx context.Context, log *slog.Logger, listeners ...Listener) (*Serv
 
 func (s *Server) server(l Listener) *http.Server {
 	return &http.Server{
-		TLSConfig: l.TLS, ReadHeaderTimeout: readHeader, ReadTimeout: readAll, WriteTimeout: writeAll, IdleTimeout: idleTime,
+		TLSConfig:         l.TLS.Clone(), // a server writes into it, and two may share one
+		ReadHeaderTimeout: readHeader, ReadTimeout: readAll, WriteTimeout: writeAll, IdleTimeout: idleTime,
 		MaxHeaderBytes: headerSize, BaseContext: func(net.Listener) context.Context { return s.base },
 		ErrorLog: slog.NewLogLogger(s.log.With("listener", l.Name).Handler(), slog.LevelWarn),
 	}

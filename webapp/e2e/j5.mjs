@@ -25,8 +25,7 @@ export async function pushLost(world, person) {
   const { desk, mobile: phone } = person
   await world.step('J5.1 after ten seconds without a sign: No notification?', async () => {
     await begin(world, person)
-    phone.inbox.length = 0
-    await world.control.ask('phone', { address: phone.subscription.endpoint, off: true }).catch(() => undefined)
+    await world.control.reach(phone.subscription.endpoint, false)
     await desk.viewToken()
     await desk.says('We sent a request')
     same(await desk.page.getByText('No notification? Open the companion app.').count(), 0, 'the hint at once')
@@ -39,6 +38,13 @@ export async function pushLost(world, person) {
     await phone.heading('Confirmation Request').waitFor() // a single request opens itself
     await itsMe(desk, phone)
     await end(world, person)
+    // The push arrives at last: it must not ask for what is answered already.
+    await phone.lock()
+    await world.control.reach(phone.subscription.endpoint, true)
+    await world.meant([{ status: 409, call: /^GET \/v1\/device\/confirmations\// }], async () => {
+      await phone.deliver(await phone.push('confirm'))
+      await phone.notice('Confirmation Request', 'Already answered')
+    })
   })
 }
 

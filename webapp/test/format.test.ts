@@ -11,7 +11,7 @@ describe('times', () => {
     expect(dateTime(at, 'de')).toBe('3. Mai 2026, 14:02')
   })
 
-  it.each([[10, 'now'], [125, '2 min ago'], [7200, '2 hr ago'], [86400 * 3, '3 days ago'], [-300, 'in 5 min'], [40, '1 min ago']])('%i s later: %s', (seconds, text) => {
+  it.each([[10, 'now'], [125, '2 min ago'], [7200, '2 hr ago'], [86400, 'yesterday'], [86400 * 3, '3 days ago'], [86400 * 30, '1 mo ago'], [-300, 'in 5 min'], [40, '1 min ago']])('%i s later: %s', (seconds, text) => {
     expect(relative(at, plus(seconds), 'en').replace('.', '')).toBe(text)
   })
 

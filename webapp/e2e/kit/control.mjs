@@ -19,6 +19,9 @@ export class Control {
   /** What a push service does with the next requests for an address. */
   script(address, ...steps) { return this.#post(this.push, 'script', { address, steps }) }
 
+  /** Whether a phone has a network; while it has none its push service keeps what it would keep. */
+  reach(address, on) { return this.#post(this.push, 'phone', { address, off: !on }) }
+
   /** Deliveries to an address from the n-th on; waits up to `wait` seconds for one. */
   async deliveries(address, after, wait, signal) {
     const query = new URLSearchParams({ address, after: String(after), wait: String(wait) })

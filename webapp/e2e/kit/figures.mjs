@@ -4,6 +4,11 @@ const budgets = { 'dialog after the click': 100, 'tap → web': 500, 'page usabl
 
 export class Figures {
   #all = new Map()
+  #counts = new Map()
+
+  count(name) {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1)
+  }
 
   note(name, ms) {
     if (!this.#all.has(name)) this.#all.set(name, [])
@@ -11,6 +16,7 @@ export class Figures {
   }
 
   print(say) {
+    for (const [name, n] of this.#counts) say(`count: ${name}: ${n}`)
     for (const [name, list] of this.#all) {
       const sorted = [...list].sort((a, b) => a - b)
       const at = (share) => sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)]

@@ -24,9 +24,11 @@ export class Look {
     if (!hasAxe) await page.evaluate(axe)
     for (const colorScheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme })
+      await settled(page)
       for (const width of widths) {
         const height = width < 700 ? 844 : 800
         await page.setViewportSize({ width, height })
+        await settled(page)
         if (width === size.width || width === 320) await this.#axe(page, `${name}, ${colorScheme}, ${width} px`)
         await this.#fits(page, `${name}, ${width} px`)
         await page.screenshot({ path: join(this.folder, `${name.replace(/[^\w]+/g, '-')}.${colorScheme}.${width}.png`) })
@@ -49,4 +51,11 @@ export class Look {
     const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
     if (over > 0) this.watch.fault(`sideways scrolling at ${what}: ${over} px too wide`)
   }
+}
+
+/** Waits until nothing moves or changes its colour any more; a child may begin when its parent has finished. */
+function settled(page) {
+  return page.evaluate(async () => {
+    for (let moving; (moving = document.getAnimations({ subtree: true })).length > 0;) await Promise.all(moving.map((a) => a.finished.catch(() => undefined)))
+  })
 }

@@ -98,14 +98,21 @@ export class Phone {
     return worker.evaluate(async () => (await self.registration.getNotifications()).map(({ title, body, tag }) => ({ title, body, tag })))
   }
 
-  /** Waits for a notification with these words. */
-  async notice(title, body) {
+  /** Waits for a notification with one of these texts. */
+  async notice(title, ...bodies) {
     const seen = new Set()
     return until(async () => {
       const there = await this.notices()
       for (const n of there) seen.add(`${n.title}: ${n.body}`)
-      return there.find((n) => n.title === title && n.body === body)
-    }, () => `the notice "${title}: ${body}"; there were: ${[...seen].join(' | ') || 'none'}`)
+      return there.find((n) => n.title === title && bodies.includes(n.body))
+    }, () => `the notice "${title}: ${bodies.join(' or ')}"; there were: ${[...seen].join(' | ') || 'none'}`)
+  }
+
+  /** Waits for the notification about the token. The worker has 2.5 s to pull its words; where that is not enough it shows the fixed ones. */
+  async asksToView() {
+    const notice = await this.notice('Confirmation Request', 'Acme: view the SCIM token? Open to answer.', 'Open to see and answer it.')
+    this.world.figures.count(notice.body.startsWith('Acme') ? 'notices with details' : 'notices with the fixed words')
+    return notice
   }
 
   /** Taps on a notification while the app is not open, and opens what the service worker wants opened. */

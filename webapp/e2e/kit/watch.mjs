@@ -1,6 +1,8 @@
 // Watches every page of a story: console messages, violations of the content security policy, calls that failed. What a step means to
 // happen it announces; everything else is a fault of the run.
 
+const lateNews = 2000
+
 export class Watch {
   faults = []
   #meant = [
@@ -17,7 +19,8 @@ export class Watch {
     try {
       return await run()
     } finally {
-      this.#meant = this.#meant.filter((m) => !list.includes(m))
+      // The news of a call may come after what it led to.
+      setTimeout(() => { this.#meant = this.#meant.filter((m) => !list.includes(m)) }, lateNews).unref()
     }
   }
 

@@ -36,11 +36,13 @@ const units: [Intl.RelativeTimeFormatUnit, number][] = [
 /** "2 min ago", "in 3 hr", or "now" within half a minute. */
 export function relative(at: Date, now: Date, language: string): string {
   const seconds = Math.round((at.getTime() - now.getTime()) / 1000)
-  const format = new Intl.RelativeTimeFormat(locale(language), { style: 'short', numeric: 'auto' })
-  if (Math.abs(seconds) < 30) return format.format(0, 'second')
+  // "yesterday" reads well, "last mo" does not.
+  const say = (value: number, unit: Intl.RelativeTimeFormatUnit) =>
+    new Intl.RelativeTimeFormat(locale(language), { style: 'short', numeric: unit === 'day' || unit === 'second' ? 'auto' : 'always' }).format(value, unit)
+  if (Math.abs(seconds) < 30) return say(0, 'second')
   for (const [unit, size] of units)
-    if (Math.abs(seconds) >= size) return format.format(Math.trunc(seconds / size), unit)
-  return format.format(Math.sign(seconds), 'minute')
+    if (Math.abs(seconds) >= size) return say(Math.trunc(seconds / size), unit)
+  return say(Math.sign(seconds), 'minute')
 }
 
 /** "2026-05-03 14:02:11 UTC" */

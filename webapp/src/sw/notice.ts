@@ -28,11 +28,27 @@ async function pull(push: Push): Promise<Notice | undefined> {
   // The workspace is a hint which account to try first; only the right phone is told anything.
   const order = [...all.filter((a) => a.workspace.id === push.ws), ...all.filter((a) => a.workspace.id !== push.ws)]
   for (const account of order) {
-    const challenge = await fetchChallenge(account, push.cid, { timeout: pullTime }).catch(() => undefined)
-    if (challenge?.act === 'device.activate') return activated(account, challenge)
-    if (challenge) return { title: say('title'), body: body(challenge), tag: push.cid, cid: push.cid }
+    let challenge: Challenge
+    try {
+      challenge = await fetchChallenge(account, push.cid, { timeout: pullTime })
+    } catch (e) {
+      const why = endOf(e)
+      if (why) return over(push, why) // the push was held up until its request needed no answer any more
+      continue
+    }
+    if (challenge.act === 'device.activate') return activated(account, challenge)
+    return { title: say('title'), body: body(challenge), tag: push.cid, cid: push.cid }
   }
   return undefined
+}
+
+const over = (push: Push, why: string): Notice => ({ title: say('title'), body: say(why), tag: push.cid, silent: true })
+
+/** endOf says how a request ended that cannot be fetched any more. */
+function endOf(e: unknown): string | undefined {
+  const o = outcome(e, Date.now())
+  if (o.kind !== 'ended' || o.why === 'gone') return undefined
+  return o.why === 'expired' ? 'expired' : o.why === 'cancelled' ? 'cancelled' : 'done'
 }
 
 function body(c: Challenge): string {
@@ -50,15 +66,14 @@ async function activated(account: Account, c: Challenge): Promise<Notice | undef
 
 /** closed replaces the notice of a request that needs no answer any more, and says why where that can be learnt in time. */
 export async function closed(push: Push): Promise<Notice> {
-  const why = await inTime(ending(push))
-  return { title: say('title'), body: say(why ?? 'done'), tag: push.cid, silent: true }
+  return over(push, (await inTime(ending(push))) ?? 'done')
 }
 
 async function ending(push: Push): Promise<string | undefined> {
   for (const account of await accounts()) {
     if (account.state === 'removed') continue
-    const o = await fetchChallenge(account, push.cid, { timeout: pullTime }).then(() => undefined, (e: unknown) => outcome(e, Date.now()))
-    if (o?.kind === 'ended' && o.why !== 'gone') return o.why === 'expired' ? 'expired' : o.why === 'cancelled' ? 'cancelled' : 'done'
+    const why = await fetchChallenge(account, push.cid, { timeout: pullTime }).then(() => undefined, endOf)
+    if (why) return why
   }
   return undefined
 }

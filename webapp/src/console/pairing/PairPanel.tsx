@@ -101,8 +101,8 @@ function Ways({ start, companionUrl, left }: { start: PairingStart; companionUrl
   const { copy, copied, failed, failure } = useCopy(t('console.pair.code_copied'))
   const select = () => { if (code.current) window.getSelection()?.selectAllChildren(code.current) }
   return (
-    <div className="mt-6 grid gap-6 cards:grid-cols-[13rem_1fr]">
-      <div className="mx-auto w-52 max-w-full rounded-xl border border-line bg-white p-1 max-cards:order-last">
+    <div className="mt-6 grid gap-6 cards:grid-cols-[14rem_1fr]">
+      <div className="mx-auto w-56 max-w-full self-start rounded-xl border border-line bg-white p-1 max-cards:order-last">
         <Suspense fallback={<div className="aspect-square w-full" />}><Qr text={start.link} label={t('console.pair.qr_alt')} /></Suspense>
       </div>
       <div className="min-w-0 space-y-5">

@@ -29,9 +29,9 @@ export function Row({ children, className = '' }: { children: ReactNode; classNa
 /** `label` names the value in a card; without one the value stands for itself. */
 export function Cell({ label, children, className = '' }: { label?: string; children: ReactNode; className?: string }) {
   return (
-    <td role="cell" className={`px-3 py-3.5 align-top first:pl-6 last:pr-6 max-cards:px-0 max-cards:py-0.5 max-cards:first:pl-0 max-cards:last:pr-0 ${className}`}>
-      {label && <span aria-hidden="true" className="cell-label mr-2 text-muted">{label}</span>}
-      {children}
+    <td role="cell" className={`px-3 py-3.5 align-top first:pl-6 last:pr-6 max-cards:px-0 max-cards:py-0.5 max-cards:first:pl-0 max-cards:last:pr-0 ${label ? 'cell-labelled' : ''} ${className}`}>
+      {label && <span aria-hidden="true" className="cell-label text-muted">{label}</span>}
+      <div className="min-w-0">{children}</div>
     </td>
   )
 }
