@@ -70,7 +70,16 @@ fi
 if [ "$goal" = test ]; then
 	have gcc || packages+=(gcc libc6-dev) # the race detector alone needs it; the program is built without
 	if [ -z "${PGBIN:-}" ] && ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then packages+=(postgresql); fi
-	if [ -z "${CHROMIUM:-}" ] && ! have chromium && ! have chromium-browser && ! have google-chrome; then packages+=(chromium); fi
+	if [ -z "${CHROMIUM:-}" ] && ! have chromium && ! have chromium-browser && ! have google-chrome; then
+		update
+		if [ -n "$(candidate chromium)" ]; then
+			packages+=(chromium)
+		elif [ -n "$(candidate chromium-browser)" ]; then # Ubuntu's, which comes as a snap
+			packages+=(chromium-browser)
+		else
+			missing+=("Chromium is needed. Install it, or name one: CHROMIUM=/path/to/chrome make test")
+		fi
+	fi
 fi
 
 # install PACKAGES…: as far as this may be done here without asking anybody

@@ -12,10 +12,6 @@ import (
 	"github.com/countersign/countersign/internal/phonesim"
 )
 
-func contextWith(ctx context.Context, key, value any) context.Context {
-	return context.WithValue(ctx, key, value)
-}
-
 // tapLimit is how long a story waits for a native phone to be woken.
 const tapLimit = 20 * time.Second
 

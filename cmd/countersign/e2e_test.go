@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/webapp"
@@ -21,6 +24,9 @@ func TestJourneysInTheBrowser(t *testing.T) {
 func TestJourneyJ3OnPostgres(t *testing.T) {
 	newStory(t, database.Postgres).browse(t, "once")
 }
+
+// longestStory ends a run that hangs.
+const longestStory = 15 * time.Minute
 
 // browse starts the service, lets the browsers live a set of journeys, and then looks for secrets where none may be.
 func (s *story) browse(t *testing.T, journeys string) {
@@ -40,7 +46,11 @@ func (s *story) browse(t *testing.T, journeys string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	node := exec.CommandContext(t.Context(), "node", filepath.Join(scripts, "run.mjs"))
+	ctx, cancel := context.WithTimeout(t.Context(), longestStory)
+	defer cancel()
+	node := exec.CommandContext(ctx, "node", filepath.Join(scripts, "run.mjs"))
+	node.Cancel = func() error { return node.Process.Signal(syscall.SIGTERM) } // its driver then ends the browsers
+	node.WaitDelay = 15 * time.Second
 	node.Env = append(os.Environ(), "COUNTERSIGN_E2E="+string(told))
 	node.Stdout, node.Stderr = os.Stdout, os.Stderr
 	if err := node.Run(); err != nil {

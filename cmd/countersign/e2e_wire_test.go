@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -102,7 +103,7 @@ func (w *wire) asked(next http.Handler) http.Handler {
 		w.mu.Lock()
 		w.kept = append(w.kept, x)
 		w.mu.Unlock()
-		next.ServeHTTP(rw, r.WithContext(contextWith(r.Context(), exchangeKey{}, x)))
+		next.ServeHTTP(rw, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -14,8 +15,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
+
+	"github.com/countersign/countersign/internal/apitest"
 	"github.com/countersign/countersign/internal/dbtest"
 	"github.com/countersign/countersign/internal/localca"
+	"github.com/countersign/countersign/internal/phonesim"
 )
 
 var codeForm = regexp.MustCompile(`\n    ([0-9A-Z]{4}(?:-[0-9A-Z]{4})+)\n`)
@@ -292,4 +297,48 @@ func TestRecoverPrintsALinkAndItsEnd(t *testing.T) {
 			t.Errorf("for nobody: %d %s", none.code, none.stdout)
 		}
 	})
+}
+
+func TestAStopTellsAWaitingDialogToComeBackAndIsQuick(t *testing.T) {
+	env := map[string]string{"COUNTERSIGN_DATA_DIR": t.TempDir()}
+	countersign(t, env, apitest.Password+"\n", "workspace", "create", "--slug", "acme", "--name", "Acme", "--owner-name", "Ana Kovač",
+		"--owner-email", "ana@acme.test", "--owner-password-stdin").must(t, done)
+	r := serve(t, env)
+	ana := apitest.Visit(t, r.console, r.console)
+	ana.SignIn("acme", "ana@acme.test")
+	ana.Pair(phonesim.Options{Platform: "ios"})
+	id := ana.Ask().Text("id")
+	dialog, _, err := ana.Dial(id, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = dialog.Close() }()
+	polling := make(chan apitest.Reply, 1)
+	go func() {
+		reply, _ := ana.Try("GET", "/v1/confirmations/"+id+"?wait=25&since_version=1", nil)
+		polling <- reply
+	}()
+	var closed *websocket.CloseError
+	begun := time.Now()
+	ended := make(chan int, 1)
+	for first := true; ; first = false {
+		_, _, err := dialog.ReadMessage()
+		if errors.As(err, &closed) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first { // the snapshot has come, so the dialog waits
+			begun = time.Now()
+			go func() { ended <- r.stop() }()
+		}
+	}
+	if closed.Code != websocket.CloseServiceRestart {
+		t.Errorf("the dialog was closed with %d", closed.Code)
+	}
+	if code := <-ended; code != done || time.Since(begun) > 10*time.Second {
+		t.Errorf("exit status %d after %v", code, time.Since(begun))
+	}
+	<-polling
 }

@@ -132,6 +132,13 @@ type deviceResponse struct {
 	KeyProtection string     `json:"key_protection"`
 	CreatedAt     time.Time  `json:"created_at"`
 	LastSeen      *time.Time `json:"last_seen"`
+	Push          devicePush `json:"push"`
+}
+
+// devicePush is how a phone's notifications stand.
+type devicePush struct {
+	State       string     `json:"state"` // none, registered, working, failing or dead
+	DeliveredAt *time.Time `json:"delivered_at,omitempty"`
 }
 
 func (a *API) listDevices(c *gin.Context, in signin.SignedIn) error {
@@ -142,7 +149,7 @@ func (a *API) listDevices(c *gin.Context, in signin.SignedIn) error {
 	out := devicesResponse{Items: make([]deviceResponse, len(all))}
 	for i, d := range all {
 		out.Items[i] = deviceResponse{ID: d.ID, Name: d.Name, Platform: d.Platform, State: string(d.State), KeyProtection: d.KeyProtection,
-			CreatedAt: d.CreatedAt, LastSeen: optional(d.LastSeen)}
+			CreatedAt: d.CreatedAt, LastSeen: optional(d.LastSeen), Push: devicePush{State: d.PushState, DeliveredAt: optional(d.Delivered)}}
 	}
 	c.JSON(http.StatusOK, out)
 	return nil

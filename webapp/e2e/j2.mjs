@@ -116,10 +116,21 @@ export async function j2(world) {
     await notifications(phone)
     const row = page.getByRole('listitem').filter({ hasText: cleo.phone })
     await row.getByText('Active', { exact: true }).waitFor()
+    await page.reload()
+    await row.getByText('Notifications: on', { exact: true }).waitFor()
     same(await textOf(row.locator('p').first()), `${cleo.phone} Active`, 'the row of the phone')
     const { keys } = await storage(phone.page)
     same(keys.sort().join(), 'private false,private false,public true,public true', 'the keys of the phone')
     await desk.look('S18 devices')
   })
   world.figures.note('J2', performance.now() - began)
+}
+
+/** Later, when a push service has taken a push for the phone: the row says so. */
+export async function notificationsWork(world, person) {
+  await world.step('J2.5 the row of a phone that was reached', async () => {
+    await person.desk.goto('/profile')
+    await person.desk.page.getByRole('listitem').filter({ hasText: person.phone }).getByText(/^Notifications: Working · last delivered /).waitFor()
+    await person.desk.look('S18 notifications work')
+  })
 }

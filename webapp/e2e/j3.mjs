@@ -68,8 +68,11 @@ export async function j3(world, person, path) {
 
   await world.step(`${name}: 1 to Workspace Configuration`, async () => {
     await page.bringToFront()
+    const began = performance.now()
     await desk.goto('/members')
     await desk.heading('All Members').waitFor()
+    await page.getByRole('row').filter({ hasText: person.email }).waitFor()
+    world.figures.note('page usable', performance.now() - began)
     await desk.configuration(path, person.first)
     await desk.look('S3 general')
   })
@@ -96,6 +99,7 @@ export async function j3(world, person, path) {
     await page.getByTestId('countdown').waitFor()
     same(await page.getByTestId('match-code').count(), 0, 'a code where one tap is enough')
     must(/^\(\d:\d\d\) Confirm your identity to continue$/.test(await page.title()), `the title of the tab: ${await page.title()}`)
+    await world.picture(page, 'console-view-token')
     await desk.look('S5 waiting')
   })
 
@@ -105,6 +109,7 @@ export async function j3(world, person, path) {
     for (const [what, words] of [['what', 'View the SCIM API authentication token'], ['workspace', 'Acme'], ['who', `${person.name} (you)`], ['from', 'Chrome on Windows'], ['place', '127.0.0.1'], ['when', 'just now']])
       await facts.getByText(words).first().waitFor({ timeout: 5000 }).catch(() => { throw new Error(`the request does not say ${what}`) })
     must(/^[45]:\d\d$/.test(await textOf(phone.page.getByTestId('countdown'))), 'no time left on the phone')
+    await world.picture(phone.page, 'phone-confirmation')
     await phone.look('M5 request')
     await desk.says(`Opened on ${person.phone}.`)
     await desk.look('S5 opened')

@@ -48,6 +48,36 @@ export async function pushLost(world, person) {
   })
 }
 
+/** 3: the push service says that the phone's registration is dead; the app repairs it when it is opened. */
+export async function pushDead(world, person) {
+  const { desk, mobile: phone } = person
+  const row = desk.page.getByRole('listitem').filter({ hasText: person.phone })
+  await world.step('J5.3 the push service answers 410', async () => {
+    await begin(world, person)
+    await world.control.script(phone.subscription.endpoint, { do: '410' })
+    await desk.viewToken()
+    const began = performance.now()
+    await desk.page.getByRole('alert').filter({ hasText: "We couldn't reach your phone. Open the companion app — the request is waiting there." }).waitFor()
+    world.figures.note('410 → web', performance.now() - began)
+    await desk.look('S5 not reached')
+    const other = await desk.context.newPage()
+    await other.goto(`${world.told.console}/profile`)
+    await other.getByRole('listitem').filter({ hasText: person.phone }).getByText('Notifications: Not working. Open the companion app to repair them.').waitFor()
+    await world.look.at(other, 'S18 notifications broken')
+    await other.close()
+    await phone.goto('/')
+    await phone.heading('Confirmation Request').waitFor()
+    await itsMe(desk, phone)
+    await end(world, person)
+  })
+  await world.step('J2.9 the next start of the app repairs it', async () => {
+    await phone.goto('/')
+    await phone.page.getByText(/^Notifications working/).waitFor()
+    await desk.goto('/profile')
+    await row.getByText('Notifications: on', { exact: true }).waitFor()
+  })
+}
+
 /** 4: the computer loses its network while it waits, in the three ways it can. */
 export async function computerOffline(world, person) {
   const { desk, mobile: phone } = person

@@ -1,12 +1,12 @@
 // The browsers' side of the journeys. It is started by the tests of cmd/countersign, which run the service and everything around it and
 // say in COUNTERSIGN_E2E where all that is.
 import { addPeople, firstRun, firstSignIn, people } from './j1.mjs'
-import { j2 } from './j2.mjs'
+import { j2, notificationsWork } from './j2.mjs'
 import { j3, ways } from './j3.mjs'
 import { native, natives } from './j3-native.mjs'
 import { closedTab, lateToCollect, twoTabs, wrongRole } from './j3-variants.mjs'
 import { j4 } from './j4.mjs'
-import { computerOffline, pushLost, restarted } from './j5.mjs'
+import { computerOffline, pushDead, pushLost, restarted } from './j5.mjs'
 import { openPairing, pairByLink } from './kit/pairing.mjs'
 import { storage } from './kit/storage.mjs'
 import { World } from './kit/world.mjs'
@@ -37,6 +37,7 @@ const journeys = {
         await ready(world, person)
         await j3(world, person, path)
       }
+    await notificationsWork(world, cleo)
   },
   async variants(world) {
     await firstSignIn(world, dora)
@@ -49,7 +50,7 @@ const journeys = {
     await j4(world, cleo)
   },
   async j5(world) {
-    for (const trouble of [pushLost, computerOffline, restarted]) await trouble(world, ana)
+    for (const trouble of [pushLost, pushDead, computerOffline, restarted]) await trouble(world, ana)
   },
   async native(world) {
     for (const [kind, person] of natives) {

@@ -2,6 +2,7 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
 import { Control } from './control.mjs'
 import { Desk } from './desk.mjs'
@@ -12,6 +13,7 @@ import { Watch } from './watch.mjs'
 
 const flags = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 const patience = 15_000
+const fresh = process.env.COUNTERSIGN_SCREENSHOTS === '1'
 
 export class World {
   desks = []
@@ -71,7 +73,7 @@ export class World {
   /** A computer with a browser of its own. */
   async desk(name) {
     const agent = `Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${this.browser.version().split('.')[0]}.0.0.0 Safari/537.36`
-    const context = await this.#context(`desktop of ${name}`, { viewport: { width: 1280, height: 800 }, userAgent: agent })
+    const context = await this.#context(`desktop of ${name}`, { viewport: { width: 1280, height: 800 }, deviceScaleFactor: fresh ? 2 : 1, userAgent: agent })
     await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: this.told.console })
     await context.clock.install({ time: Date.now() + this.ahead })
     const desk = new Desk(this, context, name)
@@ -99,6 +101,13 @@ export class World {
     this.ahead += ms
     await this.control.ask('advance', { ms })
     await Promise.all(this.desks.map((desk) => desk.context.clock.fastForward(ms)))
+  }
+
+  /** Takes a picture for the README, when it is asked for new ones. */
+  async picture(page, name) {
+    if (!fresh) return
+    await page.screenshot({ path: fileURLToPath(new URL(`../../../docs/images/${name}.png`, import.meta.url)) })
+    this.say(`docs/images/${name}.png is new`)
   }
 
   /** Keeps what the browsers saw of a story that failed. */

@@ -50,7 +50,7 @@ export const api = {
   setPassword: (body: { token: string; password: string }) => send<void>('POST', '/v1/session/password', { body, quiet: true }),
 
   /** Binds an operator's recovery link to this session, which may then pair one phone. */
-  recover: (token: string) => send<void>('POST', '/v1/session/recovery', { body: { token } }),
+  recover: (token: string) => send<void>('POST', '/v1/session/recover', { body: { token } }),
 
   directory: (options: Options = {}) => send<Directory>('GET', '/v1/directory', options),
 

@@ -126,4 +126,5 @@ export interface Device {
   key_protection: string
   created_at?: string | null
   last_seen?: string | null
+  push?: { state: string; delivered_at?: string | null }
 }

@@ -109,9 +109,30 @@ function DeviceRow({ device, only }: { device: Device; only: boolean }) {
           {device.created_at && <><Rich k="console.devices.added" parts={{ time: <Time at={device.created_at} /> }} />{' · '}</>}
           {device.last_seen ? <Rich k="console.devices.seen" parts={{ time: <Time at={device.last_seen} /> }} /> : t('console.devices.never_seen')}
         </p>
+        {active && <Notifications push={device.push} />}
       </div>
       {active && <Button aria-label={t('console.devices.remove_named', { name: device.name })} onClick={() => void remove()}>{t('console.devices.remove')}</Button>}
     </li>
+  )
+}
+
+const pushes: Record<string, { icon: IconName; look: string; text: Key }> = {
+  none: { icon: 'off', look: '', text: 'console.devices.push_none' },
+  registered: { icon: 'tick', look: 'text-good', text: 'console.devices.push_on' },
+  working: { icon: 'tick', look: 'text-good', text: 'console.devices.push_working' },
+  failing: { icon: 'warn', look: 'text-warn', text: 'console.devices.push_broken' },
+  dead: { icon: 'warn', look: 'text-warn', text: 'console.devices.push_broken' },
+}
+
+/** Whether requests reach the phone by themselves; without it they wait in the app. */
+function Notifications({ push }: { push: Device['push'] }) {
+  const state = pushes[push?.state ?? '']
+  if (!state) return null
+  return (
+    <p className="mt-0.5 flex items-start gap-1.5 text-sm text-muted">
+      <Icon name={state.icon} className={`mt-0.5 size-4 ${state.look}`} />
+      <span className="min-w-0"><Rich k={state.text} parts={{ time: push?.delivered_at ? <Time short at={push.delivered_at} /> : '' }} /></span>
+    </p>
   )
 }
 
