@@ -107,7 +107,7 @@ try {
   process.exitCode = 1
 } finally {
   world.figures.print((line) => world.say(line))
-  world.say(`screens: ${world.look.seen.size} in ${world.look.folder}, ${world.look.checks} checks by axe`)
+  world.say(`screens: ${world.look.seen.size} in ${world.look.folder}, ${world.look.checks} checks by axe, ${(world.look.spent / 1000).toFixed(0)} s`)
   if (world.watch.faults.length > 0) {
     world.say(`${world.watch.faults.length} faults:\n  ${world.watch.faults.join('\n  ')}`)
     process.exitCode = 1

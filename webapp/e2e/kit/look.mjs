@@ -8,6 +8,7 @@ const widths = [1280, 390, 320]
 export class Look {
   seen = new Set()
   checks = 0
+  spent = 0 // milliseconds of looking, which no journey is charged for
 
   constructor(folder, watch) {
     this.folder = folder
@@ -19,6 +20,7 @@ export class Look {
   async at(page, name) {
     if (this.seen.has(name) || process.env.COUNTERSIGN_E2E_LOOK === 'no') return
     this.seen.add(name)
+    const began = performance.now()
     const size = page.viewportSize()
     const hasAxe = await page.evaluate(() => typeof window.axe !== 'undefined')
     if (!hasAxe) await page.evaluate(axe)
@@ -36,6 +38,7 @@ export class Look {
     }
     await page.emulateMedia({ colorScheme: 'light' })
     await page.setViewportSize(size)
+    this.spent += performance.now() - began
   }
 
   async #axe(page, what) {
@@ -56,6 +59,7 @@ export class Look {
 /** Waits until nothing moves or changes its colour any more; a child may begin when its parent has finished. */
 function settled(page) {
   return page.evaluate(async () => {
-    for (let moving; (moving = document.getAnimations({ subtree: true })).length > 0;) await Promise.all(moving.map((a) => a.finished.catch(() => undefined)))
+    const ends = (a) => a.playState === 'running' && a.effect.getComputedTiming().endTime !== Infinity
+    for (let moving; (moving = document.getAnimations().filter(ends)).length > 0;) await Promise.all(moving.map((a) => a.finished.catch(() => undefined)))
   })
 }

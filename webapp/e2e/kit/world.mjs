@@ -13,6 +13,7 @@ import { Watch } from './watch.mjs'
 
 const flags = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 const patience = 15_000
+const longestStep = 120_000
 const fresh = process.env.COUNTERSIGN_SCREENSHOTS === '1'
 
 export class World {
@@ -22,6 +23,7 @@ export class World {
   figures = new Figures()
   #contexts = []
   #where = 'start'
+  #pictures = new Set()
 
   static async open(told) {
     const world = new World()
@@ -49,12 +51,15 @@ export class World {
   async step(name, run) {
     this.#where = name
     const before = this.watch.faults.length
+    let alarm
+    const tooLong = new Promise((_, no) => { alarm = setTimeout(() => no(new Error(`takes longer than ${longestStep / 1000} s`)), longestStep) })
     try {
-      return await run()
+      return await Promise.race([run(), tooLong])
     } catch (error) {
       error.message = `${name}: ${error.message}`
       throw error
     } finally {
+      clearTimeout(alarm)
       for (const fault of this.watch.faults.slice(before)) this.say(`FAULT ${fault}`)
     }
   }
@@ -86,7 +91,7 @@ export class World {
   async phone(name, { ios = false } = {}) {
     const chrome = `Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${this.browser.version().split('.')[0]}.0.0.0 Mobile Safari/537.36`
     const safari = 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1'
-    const context = await this.#context(`phone of ${name}`, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2, userAgent: ios ? safari : chrome })
+    const context = await this.#context(`phone of ${name}`, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: fresh ? 2 : 1, userAgent: ios ? safari : chrome })
     const phone = new Phone(this, context, name)
     await phone.open()
     this.phones.push(phone)
@@ -105,7 +110,8 @@ export class World {
 
   /** Takes a picture for the README, when it is asked for new ones. */
   async picture(page, name) {
-    if (!fresh) return
+    if (!fresh || this.#pictures.has(name)) return
+    this.#pictures.add(name)
     await page.screenshot({ path: fileURLToPath(new URL(`../../../docs/images/${name}.png`, import.meta.url)) })
     this.say(`docs/images/${name}.png is new`)
   }
