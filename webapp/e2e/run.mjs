@@ -1,5 +1,9 @@
 // The browsers' side of the journeys. It is started by the tests of cmd/countersign, which run the service and everything around it and
-// say in COUNTERSIGN_E2E where all that is.
+// say in COUNTERSIGN_E2E where all that is. `go test ./cmd/countersign -run Journey -v` lives them all; on the way to that
+//   COUNTERSIGN_E2E_JOURNEYS=j4,j5   lives these alone
+//   COUNTERSIGN_E2E_LOOK=no          leaves out axe and the pictures of every screen
+//   COUNTERSIGN_E2E_LOG=file         keeps the service's log
+//   COUNTERSIGN_SCREENSHOTS=1        takes the pictures of the README anew
 import { addPeople, firstRun, firstSignIn, people } from './j1.mjs'
 import { j2, notificationsWork } from './j2.mjs'
 import { j3, ways } from './j3.mjs'
@@ -9,6 +13,7 @@ import { j4 } from './j4.mjs'
 import { computerOffline, pushDead, pushLost, restarted } from './j5.mjs'
 import { openPairing, pairByLink } from './kit/pairing.mjs'
 import { storage } from './kit/storage.mjs'
+import { others } from './others.mjs'
 import { World } from './kit/world.mjs'
 
 const { ana, cleo, ben, dora, emil, finn, gina } = people
@@ -58,6 +63,7 @@ const journeys = {
       await native(world, kind, person)
     }
   },
+  others,
 }
 
 /** What the tests ask for; to work on one journey, name it in COUNTERSIGN_E2E_JOURNEYS. */
@@ -73,6 +79,7 @@ const runs = {
     }
   },
   async once(world) {
+    world.look.open = false // the screens are the same on every database
     await firstRun(world)
     await j3(world, ana, 'left navigation')
     await lateToCollect(world, ana)

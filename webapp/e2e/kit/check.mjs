@@ -9,7 +9,7 @@ export function same(got, want, what) {
 }
 
 /** Waits until `look` gives something truthy, and gives that back. */
-export async function until(look, what, ms = 15_000) {
+export async function until(look, what, ms = 60_000) {
   for (const end = Date.now() + ms; ;) {
     const found = await look()
     if (found) return found

@@ -4,8 +4,10 @@ import { join } from 'node:path'
 
 const axe = readFileSync(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8')
 const widths = [1280, 390, 320]
+const narrowest = 320
 
 export class Look {
+  open = process.env.COUNTERSIGN_E2E_LOOK !== 'no'
   seen = new Set()
   checks = 0
   spent = 0 // milliseconds of looking, which no journey is charged for
@@ -16,50 +18,41 @@ export class Look {
     mkdirSync(folder, { recursive: true })
   }
 
-  /** Checks the screen that a page shows, once for each name. */
+  /** Checks the screen that a page shows, once for each name: at its own width and the narrowest with axe, at every width for overflow. */
   async at(page, name) {
-    if (this.seen.has(name) || process.env.COUNTERSIGN_E2E_LOOK === 'no') return
+    if (this.seen.has(name) || !this.open) return
     this.seen.add(name)
     const began = performance.now()
-    const size = page.viewportSize()
-    const hasAxe = await page.evaluate(() => typeof window.axe !== 'undefined')
-    if (!hasAxe) await page.evaluate(axe)
-    for (const colorScheme of ['light', 'dark']) {
-      await page.emulateMedia({ colorScheme })
-      await settled(page)
-      for (const width of widths) {
-        const height = width < 700 ? 844 : 800
-        await page.setViewportSize({ width, height })
-        await settled(page)
-        if (width === size.width || width === 320) await this.#axe(page, `${name}, ${colorScheme}, ${width} px`)
-        await this.#fits(page, `${name}, ${width} px`)
+    const own = page.viewportSize()
+    if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe)
+    for (const width of widths) {
+      await page.setViewportSize({ width, height: width < 700 ? 844 : 800 })
+      for (const colorScheme of ['light', 'dark']) {
+        await page.emulateMedia({ colorScheme })
+        await this.#check(page, `${name}, ${colorScheme}, ${width} px`, width === own.width || width === narrowest)
         await page.screenshot({ path: join(this.folder, `${name.replace(/[^\w]+/g, '-')}.${colorScheme}.${width}.png`) })
       }
     }
     await page.emulateMedia({ colorScheme: 'light' })
-    await page.setViewportSize(size)
+    await page.setViewportSize(own)
     this.spent += performance.now() - began
   }
 
-  async #axe(page, what) {
-    const found = await page.evaluate(async () => {
-      const { violations } = await window.axe.run(document)
-      return violations.map((v) => `${v.id} (${v.help}): ${v.nodes.map((n) => `${n.html.slice(0, 160)} ${n.any[0]?.message ?? ''}`).join(' | ')}`)
-    })
-    this.checks++
+  async #check(page, what, withAxe) {
+    const { over, found } = await page.evaluate(async (withAxe) => {
+      // Ends whatever changes its colour or moves; a child may begin when its parent has finished.
+      const ends = (a) => a.playState === 'running' && a.effect.getComputedTiming().endTime !== Infinity
+      for (let round = 0; round < 50; round++) {
+        const moving = document.getAnimations().filter(ends)
+        if (moving.length === 0) break
+        for (const a of moving) a.finish()
+      }
+      const { scrollWidth, clientWidth } = document.documentElement
+      const { violations } = withAxe ? await window.axe.run(document) : { violations: [] }
+      return { over: scrollWidth - clientWidth, found: violations.map((v) => `${v.id} (${v.help}): ${v.nodes.map((n) => `${n.html.slice(0, 160)} ${n.any[0]?.message ?? ''}`).join(' | ')}`) }
+    }, withAxe)
+    if (withAxe) this.checks++
     for (const v of found) this.watch.fault(`axe at ${what}: ${v}`)
-  }
-
-  async #fits(page, what) {
-    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
     if (over > 0) this.watch.fault(`sideways scrolling at ${what}: ${over} px too wide`)
   }
-}
-
-/** Waits until nothing moves or changes its colour any more; a child may begin when its parent has finished. */
-function settled(page) {
-  return page.evaluate(async () => {
-    const ends = (a) => a.playState === 'running' && a.effect.getComputedTiming().endTime !== Infinity
-    for (let moving; (moving = document.getAnimations().filter(ends)).length > 0;) await Promise.all(moving.map((a) => a.finished.catch(() => undefined)))
-  })
 }

@@ -70,7 +70,7 @@ export class World {
     const context = await this.browser.newContext({ locale: 'en-GB', timezoneId: 'Europe/Zagreb', reducedMotion: 'reduce', colorScheme: 'light', ...options })
     context.setDefaultTimeout(patience)
     await this.watch.context(context, name)
-    await context.tracing.start({ screenshots: true, snapshots: true, title: name })
+    await context.tracing.start({ snapshots: true, title: name })
     this.#contexts.push({ name, context })
     return context
   }
