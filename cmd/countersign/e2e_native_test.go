@@ -74,21 +74,27 @@ func (s *story) address(kind string) (platform string, at *phonesim.Push, err er
 	return "", nil, fmt.Errorf("no push service %q", kind)
 }
 
-// live is the phone's life, as long as the process.
+// live is the phone's life, as long as the test.
 func (s *story) live(n *native) {
 	wake := make(chan string)
 	go func() {
 		for {
-			d, err := s.push.Wait(context.Background(), n.address)
+			d, err := s.push.Wait(s.life, n.address)
 			if err != nil {
+				close(wake)
 				return
 			}
 			wake <- string(d.Payload)
 		}
 	}()
-	_ = n.phone.Run(context.Background(), wake, func(c phonesim.Challenge) phonesim.Decision {
+	_ = n.phone.Run(s.life, wake, func(c phonesim.Challenge) phonesim.Decision {
 		n.asked <- c
-		return phonesim.Decision{Answer: <-n.taps}
+		select {
+		case a := <-n.taps:
+			return phonesim.Decision{Answer: a}
+		case <-s.life.Done():
+			return phonesim.Decision{Ignore: true}
+		}
 	})
 }
 

@@ -24,6 +24,7 @@ import (
 
 // story is a running service with everything around it: push services, the lines to its clients, a clock that a test moves, native phones.
 type story struct {
+	life               context.Context // of the test
 	env                map[string]string
 	console, companion *wire
 	push               *fakepush.Fake
@@ -52,7 +53,7 @@ func newStory(t *testing.T, dialect string) *story {
 		}
 	})
 	addr, companion := free(t), free(t)
-	s := &story{console: newWire(t, "console", addr), companion: newWire(t, "companion", companion), push: push, log: newWatched(), terminal: newWatched(), natives: map[string]*native{}}
+	s := &story{life: t.Context(), console: newWire(t, "console", addr), companion: newWire(t, "companion", companion), push: push, log: newWatched(), terminal: newWatched(), natives: map[string]*native{}}
 	webPush, err := url.Parse(push.WebPushURL)
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ export class Desk {
   }
 
   async open() {
-    const { context, world } = this
+    const { context } = this
     this.marks = new Map()
     await context.exposeBinding('e2eMark', (_, what) => this.marks.set(what, performance.now()))
     // When a click happened and when a dialog was there, in the page's own time.
@@ -28,7 +28,6 @@ export class Desk {
       }).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ['open'] })
     })
     this.page = await context.newPage()
-    world.look.seen ??= new Set()
   }
 
   goto(path) { return this.page.goto(this.world.told.console + path) }

@@ -3,6 +3,7 @@ import { must, until } from './check.mjs'
 
 export class Phone {
   inbox = []
+  shown = [] // notifications that the page showed
   asked = 0 // how often the system asked for a permission
   #stop = new AbortController()
 
@@ -17,9 +18,11 @@ export class Phone {
     await context.exposeBinding('e2eSubscribe', (_, key) => this.#subscribe(key))
     await context.exposeBinding('e2eSubscription', () => this.subscription ?? null)
     await context.exposeBinding('e2eAsked', () => { this.asked++ })
+    await context.exposeBinding('e2eShown', (_, shown) => { this.shown.push(shown) })
     await context.exposeBinding('e2eTapped', () => { this.tapped = performance.now() })
     // A browser under test has no push service of its own: subscribing is the only thing that is stood in for.
     await context.addInitScript(() => {
+      if (!window.isSecureContext) return // a page that is no page of ours yet
       addEventListener('click', () => window.e2eTapped(), true)
       const text = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '')
       const wrap = (s) => ({ ...s, options: { applicationServerKey: null }, toJSON: () => s, unsubscribe: () => Promise.resolve(true) })
@@ -27,6 +30,11 @@ export class Phone {
       PushManager.prototype.getSubscription = async function () {
         const s = await window.e2eSubscription()
         return s && wrap(s)
+      }
+      const show = ServiceWorkerRegistration.prototype.showNotification
+      ServiceWorkerRegistration.prototype.showNotification = async function (title, options) {
+        await show.call(this, title, options)
+        await window.e2eShown({ title, body: options.body, tag: options.tag })
       }
       const request = Notification.requestPermission.bind(Notification)
       Notification.requestPermission = async () => {
@@ -86,6 +94,16 @@ export class Phone {
   async deliver(push) {
     const origin = this.world.told.companion
     const registrationId = await until(() => this.registrations.get(`${origin}/`), 'the service worker')
+    const worker = await this.worker()
+    // What it shows is noted when it is shown: asking for the list meanwhile makes this browser lose the notification.
+    await worker.evaluate(() => {
+      const show = (self.e2eShow ??= ServiceWorkerRegistration.prototype.showNotification)
+      self.e2eShown = []
+      ServiceWorkerRegistration.prototype.showNotification = async function (title, options) {
+        await show.call(this, title, options)
+        self.e2eShown.push({ title, body: options.body, tag: options.tag })
+      }
+    })
     await this.cdp.send('ServiceWorker.deliverPushMessage', { origin, registrationId, data: JSON.stringify(push.payload) })
   }
 
@@ -93,19 +111,14 @@ export class Phone {
     return until(() => this.context.serviceWorkers().find((w) => w.url() === `${this.world.told.companion}/sw.js`), 'the service worker')
   }
 
-  async notices() {
-    const worker = await this.worker()
-    return worker.evaluate(async () => (await self.registration.getNotifications()).map(({ title, body, tag }) => ({ title, body, tag })))
-  }
-
-  /** Waits for a notification with one of these texts. */
+  /** Waits for a notification with one of these texts, by the service worker since the last delivery, or by the page. */
   async notice(title, ...bodies) {
-    const seen = new Set()
+    let all = []
     return until(async () => {
-      const there = await this.notices()
-      for (const n of there) seen.add(`${n.title}: ${n.body}`)
-      return there.find((n) => n.title === title && bodies.includes(n.body))
-    }, () => `the notice "${title}: ${bodies.join(' or ')}"; there were: ${[...seen].join(' | ') || 'none'}`)
+      const worker = await this.worker()
+      all = [...this.shown, ...(await worker.evaluate(() => self.e2eShown ?? []))]
+      return all.find((n) => n.title === title && bodies.includes(n.body))
+    }, () => `the notice "${title}: ${bodies.join(' or ')}"; there were: ${all.map((n) => `${n.title}: ${n.body}`).join(' | ') || 'none'}`)
   }
 
   /** Waits for the notification about the token. The worker has 2.5 s to pull its words; where that is not enough it shows the fixed ones. */

@@ -1,5 +1,5 @@
 // One run: the browser, everybody's desktops and phones, the clock that all of them and the service share.
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,6 +14,7 @@ import { Watch } from './watch.mjs'
 const flags = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 const patience = 15_000
 const longestStep = 120_000
+const oneDay = 24 * 3600_000
 const fresh = process.env.COUNTERSIGN_SCREENSHOTS === '1'
 
 export class World {
@@ -29,7 +30,7 @@ export class World {
     const world = new World()
     world.told = told
     world.control = new Control(told.control, told.push)
-    world.folder = mkdtempSync(join(tmpdir(), 'countersign-e2e-'))
+    world.folder = newFolder()
     world.watch = new Watch(() => world.#where)
     world.look = new Look(join(world.folder, 'screens'), world.watch)
     world.browser = await chromium.launch({ executablePath: told.chromium, args: flags })
@@ -110,7 +111,7 @@ export class World {
 
   /** Takes a picture for the README, when it is asked for new ones. */
   async picture(page, name) {
-    if (!fresh || this.#pictures.has(name)) return
+    if (!fresh || this.told.journeys !== 'all' || this.#pictures.has(name)) return
     this.#pictures.add(name)
     await page.screenshot({ path: fileURLToPath(new URL(`../../../docs/images/${name}.png`, import.meta.url)) })
     this.say(`docs/images/${name}.png is new`)
@@ -126,4 +127,12 @@ export class World {
     }
     return this.folder
   }
+}
+
+/** A folder for what a run leaves to look at. Those of earlier days are removed. */
+function newFolder() {
+  const name = 'countersign-e2e-'
+  for (const old of readdirSync(tmpdir()).filter((f) => f.startsWith(name)).map((f) => join(tmpdir(), f)))
+    if (Date.now() - (statSync(old, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > oneDay) rmSync(old, { recursive: true, force: true })
+  return mkdtempSync(join(tmpdir(), name))
 }
