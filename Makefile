@@ -8,8 +8,10 @@ export PATH := $(PATH):/usr/local/go/bin:$(wildcard /usr/lib/go-*/bin)
 
 LINT := go tool -modfile=tools/go.mod golangci-lint
 FUZZTIME ?= 30s
+CHAOS ?= 1000
+CHAOS_SECONDS ?= 1200
 
-.PHONY: help run up web build test check fmt vet lint web-test go-test bench schema migration fuzz cover clean
+.PHONY: help run up web build test check fmt vet lint web-test go-test bench schema migration fuzz chaos mutants cover clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -64,9 +66,9 @@ go-test: ## every Go test with the race detector (needs gcc), the browser's stor
 	@echo "go test: the program as a whole, in processes and browsers of its own, after everything else has calmed down"
 	@CGO_ENABLED=1 go test -race -timeout 45m ./cmd/countersign
 
-bench: ## measure the way of a tap to the dialog with 1,000 dialogs waiting
+bench: ## measure SCIM beside a bare server, and the way of a tap to the dialog with 1,000 dialogs waiting (12 minutes; BENCH=SCIMCreate for a part)
 	@tools/setup.sh test
-	@CGO_ENABLED=0 go test ./bench -run '^$$' -bench . -benchtime 1x -timeout 30m
+	@CGO_ENABLED=0 go test ./bench -run '^$$' -bench '$(or $(BENCH),.)' -benchtime 1x -timeout 30m
 
 schema: ## write migrations/schema.{sqlite,postgres}.sql anew
 	@CGO_ENABLED=0 go test ./migrations -run TestTheDumpsAreFresh -update
@@ -82,6 +84,15 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 		for target in $$(grep -h -o '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go | sed 's/func //'); do \
 			echo "fuzz: $$dir $$target"; CGO_ENABLED=0 go test "./$$dir" -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME); \
 		done; done
+
+chaos: ## CHAOS (1000) random fault schedules, CHAOS_SECONDS (1200) at most; COUNTERSIGN_CHAOS_SEED=… repeats the run that printed it
+	@tools/setup.sh test
+	@COUNTERSIGN_CHAOS_SCHEDULES=$(CHAOS) COUNTERSIGN_CHAOS_SECONDS=$(CHAOS_SECONDS) COUNTERSIGN_CHAOS_STAGES=8 CGO_ENABLED=0 \
+		go test ./internal/chaos -count 1 -v -run TestRandomFaults -timeout $$(( $(CHAOS_SECONDS) + 300 ))s | grep -v '^=== '
+	@CGO_ENABLED=0 go test ./internal/confirm -count 1 -run TestRandomLivesFollowTheModel -rapid.checks=$(CHAOS) -rapid.nofailfile -timeout $$(( $(CHAOS_SECONDS) + 300 ))s
+
+mutants: ## change the product line by line and see each attack's test fail (docs/attacks.md); half an hour
+	@CGO_ENABLED=0 go test ./internal/apitest -run '^TestMutants$$' -timeout 90m -v -args -mutants
 
 cover: ## coverage of all packages by all tests, as cover.html
 	@CGO_ENABLED=0 go test -coverpkg=./... -coverprofile=cover.out ./... >/dev/null

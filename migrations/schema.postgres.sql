@@ -1,5 +1,26 @@
 -- Written by `make schema`; do not edit. The schema as all migrations leave it.
 
+CREATE TABLE approvals (
+    confirmation_id text NOT NULL,
+    person_id text NOT NULL,
+    person_name text NOT NULL,
+    device_id text NOT NULL,
+    device_name text NOT NULL,
+    response bytea NOT NULL,
+    sig bytea NOT NULL,
+    approved_at timestamp with time zone NOT NULL,
+    CONSTRAINT approvals_pkey PRIMARY KEY (confirmation_id, person_id),
+    CONSTRAINT approvals_confirmation_id_fkey FOREIGN KEY (confirmation_id) REFERENCES confirmations(id),
+    CONSTRAINT approvals_device_id_fkey FOREIGN KEY (device_id) REFERENCES devices(id),
+    CONSTRAINT approvals_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id)
+);
+
+CREATE INDEX approvals_device ON approvals USING btree (device_id);
+
+CREATE INDEX approvals_person ON approvals USING btree (person_id);
+
+CREATE TRIGGER approvals_guard BEFORE INSERT OR DELETE OR UPDATE ON approvals FOR EACH ROW EXECUTE FUNCTION approvals_guard();
+
 CREATE TABLE audit_events (
     id text NOT NULL,
     workspace_id text NOT NULL,
@@ -80,12 +101,16 @@ CREATE TABLE confirmations (
     seen_hidden integer NOT NULL DEFAULT 0,
     seen_copied integer NOT NULL DEFAULT 0,
     seen_closed integer NOT NULL DEFAULT 0,
+    approvals_needed integer NOT NULL DEFAULT 1,
+    reported_at timestamp with time zone,
     CONSTRAINT confirmations_pkey PRIMARY KEY (id),
+    CONSTRAINT confirmations_approvals_needed_check CHECK ((approvals_needed = ANY (ARRAY[1, 2]))),
     CONSTRAINT confirmations_check CHECK (((state = 'consumed'::text) = (consumed_at IS NOT NULL))),
     CONSTRAINT confirmations_check1 CHECK (((state <> ALL (ARRAY['approved'::text, 'consumed'::text])) OR (decided_sig IS NOT NULL))),
     CONSTRAINT confirmations_check2 CHECK (((state = 'pending'::text) OR (code_sealed IS NULL))),
     CONSTRAINT confirmations_mode_check CHECK ((mode = ANY (ARRAY['tap'::text, 'code'::text]))),
     CONSTRAINT confirmations_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'approved'::text, 'denied'::text, 'expired'::text, 'cancelled'::text, 'consumed'::text]))),
+    CONSTRAINT confirmations_ten_minutes CHECK ((expires_at <= (created_at + '00:10:00'::interval))),
     CONSTRAINT confirmations_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
     CONSTRAINT confirmations_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
 );
@@ -99,6 +124,8 @@ CREATE INDEX confirmations_person_recent ON confirmations USING btree (person_id
 CREATE INDEX confirmations_sweep ON confirmations USING btree (expires_at) WHERE (state = ANY (ARRAY['pending'::text, 'approved'::text]));
 
 CREATE TRIGGER confirmations_guard BEFORE UPDATE ON confirmations FOR EACH ROW EXECUTE FUNCTION confirmations_guard();
+
+CREATE TRIGGER confirmations_quorum BEFORE UPDATE ON confirmations FOR EACH ROW WHEN (((old.approvals_needed > 1) OR (new.approvals_needed > 1))) EXECUTE FUNCTION confirmations_quorum();
 
 CREATE TABLE counters (
     key text NOT NULL,
@@ -148,6 +175,8 @@ CREATE TABLE devices (
     last_seen_at timestamp with time zone,
     removed_at timestamp with time zone,
     removed_reason text NOT NULL DEFAULT ''::text,
+    server_kid text NOT NULL DEFAULT ''::text,
+    vapid_kid text NOT NULL DEFAULT ''::text,
     CONSTRAINT devices_pkey PRIMARY KEY (id),
     CONSTRAINT devices_platform_check CHECK ((platform = ANY (ARRAY['ios'::text, 'android'::text, 'web'::text]))),
     CONSTRAINT devices_push_state_check CHECK ((push_state = ANY (ARRAY['none'::text, 'registered'::text, 'working'::text, 'failing'::text, 'dead'::text]))),
@@ -160,6 +189,68 @@ CREATE INDEX devices_person ON devices USING btree (person_id, state);
 
 CREATE UNIQUE INDEX devices_push_key ON devices USING btree (push_key) WHERE (push_key IS NOT NULL);
 
+CREATE TABLE held_items (
+    removal_id text NOT NULL,
+    workspace_id text NOT NULL,
+    person_id text NOT NULL,
+    team_id text NOT NULL DEFAULT ''::text,
+    role text NOT NULL DEFAULT ''::text,
+    at timestamp with time zone NOT NULL,
+    outcome text NOT NULL DEFAULT ''::text,
+    CONSTRAINT held_items_pkey PRIMARY KEY (removal_id, person_id, team_id),
+    CONSTRAINT held_items_removal_id_fkey FOREIGN KEY (removal_id) REFERENCES held_removals(id)
+);
+
+CREATE INDEX held_items_person ON held_items USING btree (workspace_id, person_id, team_id);
+
+CREATE INDEX held_items_team ON held_items USING btree (workspace_id, team_id);
+
+CREATE TABLE held_removals (
+    id text NOT NULL,
+    workspace_id text NOT NULL,
+    kind text NOT NULL,
+    state text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL DEFAULT ''::text,
+    reason text NOT NULL DEFAULT ''::text,
+    decided_at timestamp with time zone,
+    decided_by text NOT NULL DEFAULT ''::text,
+    CONSTRAINT held_removals_pkey PRIMARY KEY (id),
+    CONSTRAINT held_removals_kind_check CHECK ((kind = ANY (ARRAY['people'::text, 'members'::text, 'roles'::text]))),
+    CONSTRAINT held_removals_state_check CHECK ((state = ANY (ARRAY['held'::text, 'allowed'::text, 'kept'::text]))),
+    CONSTRAINT held_removals_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE UNIQUE INDEX held_removals_one_open ON held_removals USING btree (workspace_id, kind) WHERE (state = 'held'::text);
+
+CREATE INDEX held_removals_order ON held_removals USING btree (workspace_id, opened_at, id);
+
+CREATE TABLE identity_providers (
+    workspace_id text NOT NULL,
+    kind text NOT NULL,
+    preset text NOT NULL,
+    name text NOT NULL,
+    issuer text NOT NULL,
+    client_id text NOT NULL DEFAULT ''::text,
+    secret_sealed bytea NOT NULL,
+    metadata text NOT NULL DEFAULT ''::text,
+    claim text NOT NULL,
+    link_by text NOT NULL,
+    jit boolean NOT NULL DEFAULT false,
+    active boolean NOT NULL DEFAULT false,
+    enforced boolean NOT NULL DEFAULT false,
+    version bigint NOT NULL DEFAULT 1,
+    last_test jsonb,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT identity_providers_pkey PRIMARY KEY (workspace_id),
+    CONSTRAINT identity_providers_check CHECK ((active OR (NOT enforced))),
+    CONSTRAINT identity_providers_kind_check CHECK ((kind = ANY (ARRAY['oidc'::text, 'saml'::text]))),
+    CONSTRAINT identity_providers_link_by_check CHECK ((link_by = ANY (ARRAY['user_name'::text, 'external_id'::text]))),
+    CONSTRAINT identity_providers_preset_check CHECK ((preset = ANY (ARRAY['entra'::text, 'okta'::text, 'other'::text]))),
+    CONSTRAINT identity_providers_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
 CREATE TABLE known_browsers (
     person_id text NOT NULL,
     browser_hash bytea NOT NULL,
@@ -167,6 +258,45 @@ CREATE TABLE known_browsers (
     CONSTRAINT known_browsers_pkey PRIMARY KEY (person_id, browser_hash),
     CONSTRAINT known_browsers_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id)
 );
+
+CREATE TABLE notices (
+    id text NOT NULL,
+    workspace_id text NOT NULL,
+    person_id text NOT NULL,
+    kind text NOT NULL,
+    params jsonb NOT NULL DEFAULT '{}'::jsonb,
+    created_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone,
+    CONSTRAINT notices_pkey PRIMARY KEY (id),
+    CONSTRAINT notices_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
+    CONSTRAINT notices_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE INDEX notices_age ON notices USING btree (created_at);
+
+CREATE INDEX notices_person ON notices USING btree (person_id, created_at, id);
+
+CREATE TABLE offboardings (
+    id text NOT NULL,
+    workspace_id text NOT NULL,
+    person_id text NOT NULL,
+    person_name text NOT NULL,
+    user_name text NOT NULL,
+    cause text NOT NULL,
+    actor_kind text NOT NULL,
+    actor_id text NOT NULL DEFAULT ''::text,
+    actor_name text NOT NULL DEFAULT ''::text,
+    requested_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone NOT NULL,
+    ended jsonb NOT NULL DEFAULT '[]'::jsonb,
+    CONSTRAINT offboardings_pkey PRIMARY KEY (id),
+    CONSTRAINT offboardings_cause_check CHECK ((cause = ANY (ARRAY['deactivated'::text, 'deleted'::text]))),
+    CONSTRAINT offboardings_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE INDEX offboardings_order ON offboardings USING btree (workspace_id, ended_at, id);
+
+CREATE INDEX offboardings_person ON offboardings USING btree (workspace_id, person_id, ended_at);
 
 CREATE TABLE outbox (
     id text NOT NULL,
@@ -184,6 +314,24 @@ CREATE TABLE outbox (
 
 CREATE INDEX outbox_due ON outbox USING btree (run_at) WHERE (dead_at IS NULL);
 
+CREATE TABLE ownership_takeovers (
+    id text NOT NULL,
+    workspace_id text NOT NULL,
+    owner_id text NOT NULL,
+    state text NOT NULL,
+    frozen_at timestamp with time zone NOT NULL,
+    candidate_id text NOT NULL DEFAULT ''::text,
+    proposed_by text NOT NULL DEFAULT ''::text,
+    proposed_at timestamp with time zone,
+    approved_by text NOT NULL DEFAULT ''::text,
+    ended_at timestamp with time zone,
+    CONSTRAINT ownership_takeovers_pkey PRIMARY KEY (id),
+    CONSTRAINT ownership_takeovers_state_check CHECK ((state = ANY (ARRAY['frozen'::text, 'returned'::text, 'taken_over'::text]))),
+    CONSTRAINT ownership_takeovers_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE UNIQUE INDEX ownership_takeovers_one_open ON ownership_takeovers USING btree (workspace_id) WHERE (state = 'frozen'::text);
+
 CREATE TABLE pairings (
     id text NOT NULL,
     workspace_id text NOT NULL,
@@ -199,6 +347,7 @@ CREATE TABLE pairings (
     sas text NOT NULL DEFAULT ''::text,
     created_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone NOT NULL,
+    recovery bytea,
     CONSTRAINT pairings_pkey PRIMARY KEY (id),
     CONSTRAINT pairings_state_check CHECK ((state = ANY (ARRAY['open'::text, 'claimed'::text, 'matched'::text, 'active'::text, 'refused'::text, 'expired'::text]))),
     CONSTRAINT pairings_device_id_fkey FOREIGN KEY (device_id) REFERENCES devices(id),
@@ -211,6 +360,38 @@ CREATE INDEX pairings_code ON pairings USING btree (code_hash);
 CREATE INDEX pairings_device ON pairings USING btree (device_id);
 
 CREATE INDEX pairings_person ON pairings USING btree (person_id, state);
+
+CREATE TABLE passkey_ceremonies (
+    hash bytea NOT NULL,
+    purpose text NOT NULL,
+    bound_to bytea NOT NULL,
+    person_id text NOT NULL DEFAULT ''::text,
+    data bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT passkey_ceremonies_pkey PRIMARY KEY (hash),
+    CONSTRAINT passkey_ceremonies_purpose_check CHECK ((purpose = ANY (ARRAY['add'::text, 'sign_in'::text, 'verify'::text, 'confirm'::text])))
+);
+
+CREATE INDEX passkey_ceremonies_expires_at ON passkey_ceremonies USING btree (expires_at);
+
+CREATE TABLE passkeys (
+    id text NOT NULL,
+    workspace_id text NOT NULL,
+    person_id text NOT NULL,
+    rp_id text NOT NULL,
+    credential_id bytea NOT NULL,
+    credential jsonb NOT NULL,
+    name text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    last_used_at timestamp with time zone,
+    CONSTRAINT passkeys_pkey PRIMARY KEY (id),
+    CONSTRAINT passkeys_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
+    CONSTRAINT passkeys_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE UNIQUE INDEX passkeys_credential ON passkeys USING btree (credential_id);
+
+CREATE INDEX passkeys_person ON passkeys USING btree (person_id, created_at);
 
 CREATE TABLE password_links (
     secret_hash bytea NOT NULL,
@@ -257,6 +438,8 @@ CREATE TABLE people (
     name_key text NOT NULL DEFAULT ''::text,
     manager_id text,
     search jsonb NOT NULL DEFAULT '{}'::jsonb,
+    role_mapped boolean NOT NULL DEFAULT false,
+    active_before boolean NOT NULL DEFAULT false,
     CONSTRAINT people_pkey PRIMARY KEY (id),
     CONSTRAINT people_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'super_admin'::text, 'admin'::text, 'user'::text, 'guest'::text]))),
     CONSTRAINT people_source_check CHECK ((source = ANY (ARRAY['local'::text, 'directory'::text]))),
@@ -265,9 +448,15 @@ CREATE TABLE people (
 
 CREATE INDEX people_admins ON people USING btree (workspace_id, active) WHERE ((role = ANY (ARRAY['owner'::text, 'super_admin'::text, 'admin'::text])) AND (deleted_at IS NULL));
 
+CREATE INDEX people_deleted ON people USING btree (workspace_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
+
 CREATE INDEX people_email ON people USING btree (workspace_id, email_key) WHERE (deleted_at IS NULL);
 
 CREATE INDEX people_external_id ON people USING btree (workspace_id, external_id) WHERE (deleted_at IS NULL);
+
+CREATE INDEX people_gone_external_id ON people USING btree (workspace_id, external_id) WHERE (deleted_at IS NOT NULL);
+
+CREATE INDEX people_gone_user_name ON people USING btree (workspace_id, user_name_key) WHERE (deleted_at IS NOT NULL);
 
 CREATE INDEX people_name ON people USING btree (workspace_id, name_key) WHERE (deleted_at IS NULL);
 
@@ -275,7 +464,15 @@ CREATE UNIQUE INDEX people_one_owner ON people USING btree (workspace_id) WHERE 
 
 CREATE INDEX people_order ON people USING btree (workspace_id, created_at, id) WHERE (deleted_at IS NULL);
 
+CREATE INDEX people_role_mapped ON people USING btree (workspace_id) WHERE (role_mapped AND (deleted_at IS NULL));
+
 CREATE UNIQUE INDEX people_user_name ON people USING btree (workspace_id, user_name_key) WHERE (deleted_at IS NULL);
+
+CREATE TRIGGER people_total_changed AFTER UPDATE OF source, deleted_at ON people FOR EACH ROW WHEN ((((old.source = 'directory'::text) AND (old.deleted_at IS NULL)) <> ((new.source = 'directory'::text) AND (new.deleted_at IS NULL)))) EXECUTE FUNCTION scim_totals_changed();
+
+CREATE TRIGGER people_total_deleted AFTER DELETE ON people FOR EACH ROW WHEN (((old.source = 'directory'::text) AND (old.deleted_at IS NULL))) EXECUTE FUNCTION scim_totals_deleted();
+
+CREATE TRIGGER people_total_inserted AFTER INSERT ON people REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION scim_totals_inserted();
 
 CREATE TABLE person_emails (
     person_id text NOT NULL,
@@ -287,6 +484,102 @@ CREATE TABLE person_emails (
 
 CREATE INDEX person_emails_value ON person_emails USING btree (workspace_id, value_key);
 
+CREATE TABLE provisioning_awake (
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    CONSTRAINT provisioning_awake_pkey PRIMARY KEY (since)
+);
+
+CREATE INDEX provisioning_awake_until ON provisioning_awake USING btree (until);
+
+CREATE TABLE provisioning_keeping (
+    workspace_id text NOT NULL,
+    retention_days integer NOT NULL DEFAULT 180,
+    unsealed_to text NOT NULL DEFAULT ''::text,
+    CONSTRAINT provisioning_keeping_pkey PRIMARY KEY (workspace_id),
+    CONSTRAINT provisioning_keeping_retention_days_check CHECK (((retention_days >= 30) AND (retention_days <= 730))),
+    CONSTRAINT provisioning_keeping_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE TABLE provisioning_log (
+    workspace_id text NOT NULL,
+    id text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    times integer NOT NULL DEFAULT 1,
+    result text NOT NULL,
+    operation text NOT NULL,
+    event text NOT NULL DEFAULT ''::text,
+    status integer NOT NULL,
+    code text NOT NULL DEFAULT ''::text,
+    sentence text NOT NULL,
+    subject_kind text NOT NULL DEFAULT ''::text,
+    subject_id text NOT NULL DEFAULT ''::text,
+    subject_key text NOT NULL DEFAULT ''::text,
+    subject_name text NOT NULL DEFAULT ''::text,
+    member_id text NOT NULL DEFAULT ''::text,
+    token_id text NOT NULL DEFAULT ''::text,
+    token_hint text NOT NULL DEFAULT ''::text,
+    client text NOT NULL DEFAULT ''::text,
+    client_basis text NOT NULL DEFAULT ''::text,
+    replayed_by text NOT NULL DEFAULT ''::text,
+    replay_of text NOT NULL DEFAULT ''::text,
+    bulk_id text NOT NULL DEFAULT ''::text,
+    method text NOT NULL,
+    target text NOT NULL,
+    request_id text NOT NULL DEFAULT ''::text,
+    ip text NOT NULL DEFAULT ''::text,
+    user_agent text NOT NULL DEFAULT ''::text,
+    took_us bigint NOT NULL DEFAULT 0,
+    added bigint NOT NULL DEFAULT 0,
+    removed bigint NOT NULL DEFAULT 0,
+    unknown bigint NOT NULL DEFAULT 0,
+    fold_key text NOT NULL DEFAULT ''::text,
+    resolved_at timestamp with time zone,
+    resolved_by text NOT NULL DEFAULT ''::text,
+    search text NOT NULL DEFAULT ''::text,
+    detail text NOT NULL DEFAULT ''::text,
+    changes text,
+    request text,
+    response text,
+    sealed bytea,
+    CONSTRAINT provisioning_log_pkey PRIMARY KEY (workspace_id, id),
+    CONSTRAINT provisioning_log_result_check CHECK ((result = ANY (ARRAY['ok'::text, 'unchanged'::text, 'failed'::text, 'rejected'::text, 'slowed'::text])))
+);
+
+CREATE INDEX provisioning_log_bulk ON provisioning_log USING btree (workspace_id, bulk_id, id) WHERE (bulk_id <> ''::text);
+
+CREATE UNIQUE INDEX provisioning_log_fold ON provisioning_log USING btree (workspace_id, fold_key) WHERE ((fold_key <> ''::text) AND (resolved_at IS NULL));
+
+CREATE INDEX provisioning_log_member ON provisioning_log USING btree (workspace_id, member_id, id) WHERE (member_id <> ''::text);
+
+CREATE INDEX provisioning_log_open ON provisioning_log USING btree (workspace_id, subject_key) WHERE ((result = ANY (ARRAY['failed'::text, 'rejected'::text, 'slowed'::text])) AND (resolved_at IS NULL));
+
+CREATE INDEX provisioning_log_refused ON provisioning_log USING btree (workspace_id, id) WHERE (result = ANY (ARRAY['failed'::text, 'rejected'::text, 'slowed'::text]));
+
+CREATE INDEX provisioning_log_subject ON provisioning_log USING btree (workspace_id, subject_id, id) WHERE (subject_id <> ''::text);
+
+CREATE TABLE provisioning_minutes (
+    workspace_id text NOT NULL,
+    minute timestamp with time zone NOT NULL,
+    token_id text NOT NULL,
+    client text NOT NULL DEFAULT ''::text,
+    calls bigint NOT NULL DEFAULT 0,
+    looked bigint NOT NULL DEFAULT 0,
+    created bigint NOT NULL DEFAULT 0,
+    updated bigint NOT NULL DEFAULT 0,
+    deactivated bigint NOT NULL DEFAULT 0,
+    deleted bigint NOT NULL DEFAULT 0,
+    teams bigint NOT NULL DEFAULT 0,
+    unchanged bigint NOT NULL DEFAULT 0,
+    failed bigint NOT NULL DEFAULT 0,
+    rejected bigint NOT NULL DEFAULT 0,
+    slowed bigint NOT NULL DEFAULT 0,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    CONSTRAINT provisioning_minutes_pkey PRIMARY KEY (workspace_id, minute, token_id)
+);
+
 CREATE TABLE recoveries (
     secret_hash bytea NOT NULL,
     workspace_id text NOT NULL,
@@ -296,12 +589,122 @@ CREATE TABLE recoveries (
     expires_at timestamp with time zone NOT NULL,
     pair_until timestamp with time zone,
     ended_at timestamp with time zone,
+    how text NOT NULL DEFAULT 'operator'::text,
     CONSTRAINT recoveries_pkey PRIMARY KEY (secret_hash),
+    CONSTRAINT recoveries_how_check CHECK ((how = ANY (ARRAY['operator'::text, 'code'::text, 'colleague'::text]))),
     CONSTRAINT recoveries_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
     CONSTRAINT recoveries_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
 );
 
+CREATE UNIQUE INDEX recoveries_one_grant ON recoveries USING btree (person_id) WHERE ((pair_until IS NOT NULL) AND (ended_at IS NULL));
+
+CREATE INDEX recoveries_person ON recoveries USING btree (person_id);
+
 CREATE INDEX recoveries_session ON recoveries USING btree (session_hash);
+
+CREATE TRIGGER recoveries_guard BEFORE INSERT OR UPDATE ON recoveries FOR EACH ROW EXECUTE FUNCTION recoveries_guard();
+
+CREATE TABLE recovery_code_sets (
+    id text NOT NULL,
+    workspace_id text NOT NULL,
+    person_id text NOT NULL,
+    salt bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT recovery_code_sets_pkey PRIMARY KEY (id),
+    CONSTRAINT recovery_code_sets_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
+    CONSTRAINT recovery_code_sets_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE UNIQUE INDEX recovery_code_sets_one_current ON recovery_code_sets USING btree (person_id) WHERE (ended_at IS NULL);
+
+CREATE TABLE recovery_codes (
+    set_id text NOT NULL,
+    code_hash bytea NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT recovery_codes_pkey PRIMARY KEY (set_id, code_hash),
+    CONSTRAINT recovery_codes_set_id_fkey FOREIGN KEY (set_id) REFERENCES recovery_code_sets(id)
+);
+
+CREATE TRIGGER recovery_codes_guard BEFORE UPDATE ON recovery_codes FOR EACH ROW EXECUTE FUNCTION recovery_codes_guard();
+
+CREATE TABLE recovery_requests (
+    id text NOT NULL,
+    workspace_id text NOT NULL,
+    person_id text NOT NULL,
+    session_hash bytea NOT NULL,
+    approver_id text NOT NULL,
+    words text NOT NULL,
+    decoys jsonb NOT NULL,
+    note text NOT NULL DEFAULT ''::text,
+    ip text NOT NULL DEFAULT ''::text,
+    user_agent text NOT NULL DEFAULT ''::text,
+    state text NOT NULL,
+    reason text NOT NULL DEFAULT ''::text,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    compared_at timestamp with time zone,
+    decided_at timestamp with time zone,
+    confirmation_id text,
+    CONSTRAINT recovery_requests_pkey PRIMARY KEY (id),
+    CONSTRAINT recovery_requests_check CHECK ((person_id <> approver_id)),
+    CONSTRAINT recovery_requests_check1 CHECK (((state = 'open'::text) = (decided_at IS NULL))),
+    CONSTRAINT recovery_requests_check2 CHECK (((state = 'approved'::text) = (confirmation_id IS NOT NULL))),
+    CONSTRAINT recovery_requests_check3 CHECK (((state <> 'approved'::text) OR (compared_at IS NOT NULL))),
+    CONSTRAINT recovery_requests_state_check CHECK ((state = ANY (ARRAY['open'::text, 'approved'::text, 'refused'::text, 'cancelled'::text, 'expired'::text]))),
+    CONSTRAINT recovery_requests_approver_id_fkey FOREIGN KEY (approver_id) REFERENCES people(id),
+    CONSTRAINT recovery_requests_confirmation_id_fkey FOREIGN KEY (confirmation_id) REFERENCES confirmations(id),
+    CONSTRAINT recovery_requests_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
+    CONSTRAINT recovery_requests_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE INDEX recovery_requests_approver ON recovery_requests USING btree (approver_id) WHERE (state = 'open'::text);
+
+CREATE UNIQUE INDEX recovery_requests_confirmation ON recovery_requests USING btree (confirmation_id) WHERE (confirmation_id IS NOT NULL);
+
+CREATE INDEX recovery_requests_expires_at ON recovery_requests USING btree (expires_at) WHERE (state = 'open'::text);
+
+CREATE UNIQUE INDEX recovery_requests_one_open ON recovery_requests USING btree (person_id) WHERE (state = 'open'::text);
+
+CREATE INDEX recovery_requests_person ON recovery_requests USING btree (person_id, created_at);
+
+CREATE TRIGGER recovery_requests_guard BEFORE INSERT OR UPDATE ON recovery_requests FOR EACH ROW EXECUTE FUNCTION recovery_requests_guard();
+
+CREATE TABLE scim_rules (
+    workspace_id text NOT NULL,
+    mapping jsonb NOT NULL DEFAULT '{}'::jsonb,
+    roles jsonb NOT NULL DEFAULT '{}'::jsonb,
+    guard jsonb NOT NULL DEFAULT '{}'::jsonb,
+    offers_roles boolean NOT NULL DEFAULT false,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT scim_rules_pkey PRIMARY KEY (workspace_id),
+    CONSTRAINT scim_rules_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE TABLE scim_rules_epoch (
+    one integer NOT NULL,
+    epoch bigint NOT NULL,
+    CONSTRAINT scim_rules_epoch_pkey PRIMARY KEY (one),
+    CONSTRAINT scim_rules_epoch_one_check CHECK ((one = 1))
+);
+
+CREATE TABLE scim_schemas (
+    id text NOT NULL,
+    workspace_id text NOT NULL,
+    resource_type text NOT NULL,
+    urn text NOT NULL,
+    urn_key text NOT NULL,
+    name text NOT NULL,
+    description text NOT NULL DEFAULT ''::text,
+    attributes jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    created_by text NOT NULL DEFAULT ''::text,
+    CONSTRAINT scim_schemas_pkey PRIMARY KEY (id),
+    CONSTRAINT scim_schemas_resource_type_check CHECK ((resource_type = ANY (ARRAY['User'::text, 'Group'::text]))),
+    CONSTRAINT scim_schemas_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE UNIQUE INDEX scim_schemas_urn ON scim_schemas USING btree (workspace_id, urn_key);
 
 CREATE TABLE scim_tokens (
     id text NOT NULL,
@@ -317,6 +720,7 @@ CREATE TABLE scim_tokens (
     revoked_at timestamp with time zone,
     last_used_at timestamp with time zone,
     last_used_by text NOT NULL DEFAULT ''::text,
+    shown_at timestamp with time zone,
     CONSTRAINT scim_tokens_pkey PRIMARY KEY (id),
     CONSTRAINT scim_tokens_state_check CHECK ((state = ANY (ARRAY['active'::text, 'replaced'::text, 'revoked'::text]))),
     CONSTRAINT scim_tokens_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
@@ -328,6 +732,15 @@ CREATE UNIQUE INDEX scim_tokens_one_active ON scim_tokens USING btree (workspace
 
 CREATE INDEX scim_tokens_workspace ON scim_tokens USING btree (workspace_id, created_at, id);
 
+CREATE TABLE scim_totals (
+    workspace_id text NOT NULL,
+    kind text NOT NULL,
+    shard integer NOT NULL,
+    total bigint NOT NULL,
+    CONSTRAINT scim_totals_pkey PRIMARY KEY (workspace_id, kind, shard),
+    CONSTRAINT scim_totals_kind_check CHECK ((kind = ANY (ARRAY['people'::text, 'teams'::text])))
+);
+
 CREATE TABLE server_keys (
     kid text NOT NULL,
     purpose text NOT NULL,
@@ -335,6 +748,10 @@ CREATE TABLE server_keys (
     public_key bytea NOT NULL,
     created_at timestamp with time zone NOT NULL,
     retired_at timestamp with time zone,
+    successor text NOT NULL DEFAULT ''::text,
+    announcement bytea,
+    announcement_sig bytea,
+    ended_at timestamp with time zone,
     CONSTRAINT server_keys_pkey PRIMARY KEY (kid),
     CONSTRAINT server_keys_purpose_check CHECK ((purpose = ANY (ARRAY['challenge'::text, 'vapid'::text, 'cursor'::text])))
 );
@@ -365,6 +782,7 @@ CREATE TABLE sign_ins (
     last_seen_at timestamp with time zone NOT NULL,
     ip text NOT NULL DEFAULT ''::text,
     user_agent text NOT NULL DEFAULT ''::text,
+    method text NOT NULL DEFAULT 'password'::text,
     CONSTRAINT sign_ins_pkey PRIMARY KEY (session_hash, workspace_id),
     CONSTRAINT sign_ins_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
     CONSTRAINT sign_ins_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
@@ -373,6 +791,47 @@ CREATE TABLE sign_ins (
 CREATE INDEX sign_ins_last_seen_at ON sign_ins USING btree (last_seen_at);
 
 CREATE INDEX sign_ins_person ON sign_ins USING btree (person_id);
+
+CREATE TABLE sso_domains (
+    workspace_id text NOT NULL,
+    domain text NOT NULL,
+    record text NOT NULL,
+    verified_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT sso_domains_pkey PRIMARY KEY (workspace_id, domain),
+    CONSTRAINT sso_domains_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE TABLE sso_requests (
+    hash bytea NOT NULL,
+    workspace_id text NOT NULL,
+    version bigint NOT NULL,
+    browser bytea NOT NULL,
+    nonce text NOT NULL,
+    verifier text NOT NULL,
+    return_to text NOT NULL,
+    tested_by text NOT NULL DEFAULT ''::text,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT sso_requests_pkey PRIMARY KEY (hash),
+    CONSTRAINT sso_requests_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE INDEX sso_requests_expires_at ON sso_requests USING btree (expires_at);
+
+CREATE TABLE sso_subjects (
+    workspace_id text NOT NULL,
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    person_id text NOT NULL,
+    claim_value text NOT NULL DEFAULT ''::text,
+    created_at timestamp with time zone NOT NULL,
+    last_used_at timestamp with time zone NOT NULL,
+    CONSTRAINT sso_subjects_pkey PRIMARY KEY (workspace_id, issuer, subject),
+    CONSTRAINT sso_subjects_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
+    CONSTRAINT sso_subjects_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE INDEX sso_subjects_person ON sso_subjects USING btree (person_id);
 
 CREATE TABLE team_members (
     team_id text NOT NULL,
@@ -411,11 +870,19 @@ CREATE TABLE teams (
     CONSTRAINT teams_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
 );
 
+CREATE INDEX teams_deleted ON teams USING btree (workspace_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
+
 CREATE UNIQUE INDEX teams_display_name ON teams USING btree (workspace_id, display_name_key) WHERE (deleted_at IS NULL);
 
 CREATE INDEX teams_external_id ON teams USING btree (workspace_id, external_id) WHERE (deleted_at IS NULL);
 
 CREATE INDEX teams_order ON teams USING btree (workspace_id, created_at, id) WHERE (deleted_at IS NULL);
+
+CREATE TRIGGER teams_total_changed AFTER UPDATE OF source, deleted_at ON teams FOR EACH ROW WHEN ((((old.source = 'directory'::text) AND (old.deleted_at IS NULL)) <> ((new.source = 'directory'::text) AND (new.deleted_at IS NULL)))) EXECUTE FUNCTION scim_totals_changed();
+
+CREATE TRIGGER teams_total_deleted AFTER DELETE ON teams FOR EACH ROW WHEN (((old.source = 'directory'::text) AND (old.deleted_at IS NULL))) EXECUTE FUNCTION scim_totals_deleted();
+
+CREATE TRIGGER teams_total_inserted AFTER INSERT ON teams REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION scim_totals_inserted();
 
 CREATE TABLE workspaces (
     id text NOT NULL,
@@ -424,12 +891,32 @@ CREATE TABLE workspaces (
     confirmation_policy text NOT NULL DEFAULT 'risk'::text,
     confirmation_seconds integer NOT NULL DEFAULT 300,
     created_at timestamp with time zone NOT NULL,
+    show_once boolean NOT NULL DEFAULT false,
+    two_admins boolean NOT NULL DEFAULT false,
+    same_network boolean NOT NULL DEFAULT false,
+    freeze_on_report boolean NOT NULL DEFAULT false,
+    frozen_at timestamp with time zone,
+    frozen_by text NOT NULL DEFAULT ''::text,
     CONSTRAINT workspaces_pkey PRIMARY KEY (id),
     CONSTRAINT workspaces_confirmation_policy_check CHECK ((confirmation_policy = ANY (ARRAY['risk'::text, 'code'::text, 'tap'::text]))),
     CONSTRAINT workspaces_confirmation_seconds_check CHECK (((confirmation_seconds >= 60) AND (confirmation_seconds <= 600)))
 );
 
 CREATE UNIQUE INDEX workspaces_slug ON workspaces USING btree (slug);
+
+CREATE OR REPLACE FUNCTION approvals_guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    RAISE EXCEPTION 'approval: never changed or taken back';
+  END IF;
+  IF NOT EXISTS (SELECT 1 FROM confirmations WHERE id = NEW.confirmation_id AND state = 'pending' AND approvals_needed > 1) THEN
+    RAISE EXCEPTION 'approval: nothing to approve';
+  END IF;
+  RETURN NEW;
+END $function$;
 
 CREATE OR REPLACE FUNCTION confirmations_guard()
  RETURNS trigger
@@ -449,4 +936,105 @@ BEGIN
     RAISE EXCEPTION 'confirmation: version must rise';
   END IF;
   RETURN NEW;
+END $function$;
+
+CREATE OR REPLACE FUNCTION confirmations_quorum()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF NEW.approvals_needed <> OLD.approvals_needed THEN
+    RAISE EXCEPTION 'confirmation: the number of approvals never changes';
+  END IF;
+  IF NEW.state = 'approved' AND OLD.state <> 'approved' AND (
+       (SELECT count(*) FROM approvals WHERE confirmation_id = NEW.id) < NEW.approvals_needed
+    OR NOT EXISTS (SELECT 1 FROM approvals WHERE confirmation_id = NEW.id AND person_id = NEW.person_id)) THEN
+    RAISE EXCEPTION 'confirmation: approvals are missing';
+  END IF;
+  RETURN NEW;
+END $function$;
+
+CREATE OR REPLACE FUNCTION recoveries_guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF TG_OP = 'UPDATE' AND (NEW.secret_hash <> OLD.secret_hash OR NEW.workspace_id <> OLD.workspace_id OR NEW.person_id <> OLD.person_id
+     OR (OLD.pair_until IS NOT NULL AND NEW.pair_until IS DISTINCT FROM OLD.pair_until)
+     OR (OLD.session_hash IS NOT NULL AND NEW.session_hash IS DISTINCT FROM OLD.session_hash) OR OLD.ended_at IS NOT NULL) THEN
+    RAISE EXCEPTION 'recovery: bound fields never change, and it ends once';
+  END IF;
+  IF NEW.pair_until > NEW.expires_at + interval '1 hour' OR (NEW.pair_until IS NOT NULL AND NEW.session_hash IS NULL) THEN
+    RAISE EXCEPTION 'recovery: pairing is bound to a session and lasts an hour at most';
+  END IF;
+  RETURN NEW;
+END $function$;
+
+CREATE OR REPLACE FUNCTION recovery_codes_guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF NEW.set_id <> OLD.set_id OR NEW.code_hash <> OLD.code_hash OR OLD.used_at IS NOT NULL THEN
+    RAISE EXCEPTION 'recovery code: used once and never again';
+  END IF;
+  RETURN NEW;
+END $function$;
+
+CREATE OR REPLACE FUNCTION recovery_requests_guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW.state <> 'open' OR NEW.expires_at > NEW.created_at + interval '24 hours' THEN
+      RAISE EXCEPTION 'recovery request: begins open and lives a day at most';
+    END IF;
+    RETURN NEW;
+  END IF;
+  IF NEW.id <> OLD.id OR NEW.workspace_id <> OLD.workspace_id OR NEW.person_id <> OLD.person_id OR NEW.session_hash <> OLD.session_hash
+     OR NEW.approver_id <> OLD.approver_id OR NEW.words <> OLD.words OR NEW.created_at <> OLD.created_at OR NEW.expires_at > OLD.expires_at THEN
+    RAISE EXCEPTION 'recovery request: bound fields never change';
+  END IF;
+  IF OLD.state <> 'open' THEN
+    RAISE EXCEPTION 'recovery request: it has ended';
+  END IF;
+  RETURN NEW;
+END $function$;
+
+CREATE OR REPLACE FUNCTION scim_totals_add(w text, k text, n bigint)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+    INSERT INTO scim_totals AS t (workspace_id, kind, shard, total) VALUES (w, k, pg_backend_pid(), n)
+    ON CONFLICT (workspace_id, kind, shard) DO UPDATE SET total = t.total + excluded.total
+$function$;
+
+CREATE OR REPLACE FUNCTION scim_totals_changed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM scim_totals_add(NEW.workspace_id, TG_TABLE_NAME, CASE WHEN NEW.source = 'directory' AND NEW.deleted_at IS NULL THEN 1 ELSE -1 END);
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION scim_totals_deleted()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM scim_totals_add(OLD.workspace_id, TG_TABLE_NAME, -1);
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION scim_totals_inserted()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    INSERT INTO scim_totals AS t (workspace_id, kind, shard, total)
+        SELECT workspace_id, TG_TABLE_NAME, pg_backend_pid(), count(*) FROM fresh WHERE source = 'directory' AND deleted_at IS NULL GROUP BY workspace_id
+        ON CONFLICT (workspace_id, kind, shard) DO UPDATE SET total = t.total + excluded.total;
+    RETURN NULL;
 END $function$;

@@ -50,6 +50,9 @@ func (a *API) Mount(g *gin.RouterGroup) {
 	g.DELETE("", a.signed(a.remove))
 	g.GET("/push", a.signed(a.pushKey))
 	g.PUT("/push", a.signed(a.register))
+	g.GET("/notices", a.signed(a.notices))
+	g.GET("/keys", a.signed(a.serverKeys))
+	g.POST("/keys", a.signed(a.move))
 }
 
 // call is a request whose signature has been checked, with its body.
@@ -211,7 +214,11 @@ func (a *API) list(c call) error {
 	for i, w := range all {
 		items[i] = waiting{w.CID, w.Action, w.Expires}
 	}
-	c.JSON(http.StatusOK, gin.H{"items": items, "server_time": now})
+	key, err := a.Devices.CurrentServerKey(c.Request.Context())
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"items": items, "server_time": now, "server_key": key})
 	return nil
 }
 
@@ -281,7 +288,11 @@ func (a *API) pushKey(c call) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"vapid_public_key": key, "registered": c.Device.Push != nil})
+	again, err := a.Devices.Resubscribe(c.Request.Context(), c.Device)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"vapid_public_key": key, "registered": c.Device.Push != nil, "resubscribe": again})
 	return nil
 }
 

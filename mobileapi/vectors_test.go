@@ -394,8 +394,8 @@ func respond(cid string, challenge, body, uv, poll []byte) error {
 
 func TestEveryFileSaysThatItsKeysAreForTests(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("vectors", "*.json"))
-	if err != nil || len(files) != 6 {
-		t.Fatalf("want six files, got %d (%v)", len(files), err)
+	if err != nil || len(files) != 8 {
+		t.Fatalf("want eight files, got %d (%v)", len(files), err)
 	}
 	for _, f := range files {
 		b, err := os.ReadFile(f)
@@ -405,5 +405,43 @@ func TestEveryFileSaysThatItsKeysAreForTests(t *testing.T) {
 		if !bytes.Contains(b, []byte(`"test_only": "The private keys in this file are published.`)) {
 			t.Errorf("%s does not say it", f)
 		}
+	}
+}
+
+func TestServerKeyVectors(t *testing.T) {
+	var file struct {
+		Accepted []struct {
+			Name   string `json:"name"`
+			Pinned []struct {
+				Kid  string `json:"kid"`
+				SPKI string `json:"spki"`
+			} `json:"pinned"`
+			JSON     []string  `json:"announcements_json"`
+			Messages []message `json:"messages"`
+			Reply    struct {
+				Announcements []struct{ Kid, Announcement, Sig string } `json:"announcements"`
+			} `json:"reply"`
+		} `json:"accepted"`
+		Refused []struct{ Name string } `json:"refused"`
+	}
+	load(t, "server-key.json", &file)
+	for _, c := range file.Accepted {
+		t.Run(c.Name, func(t *testing.T) {
+			by := unb64(t, c.Pinned[0].SPKI)
+			for i, step := range c.Reply.Announcements {
+				c.Messages[i].same(t, signing.ServerKey(unb64(t, step.Announcement)))
+				if !signing.Verify(by, signing.ServerKey([]byte(c.JSON[i])), unb64(t, step.Sig)) {
+					t.Errorf("step %d: the signature does not hold", i)
+				}
+				var a struct{ New struct{ SPKI string } }
+				if err := json.Unmarshal([]byte(c.JSON[i]), &a); err != nil {
+					t.Fatal(err)
+				}
+				by = unb64(t, a.New.SPKI)
+			}
+		})
+	}
+	if len(file.Accepted) < 3 || len(file.Refused) < 10 {
+		t.Errorf("%d are accepted, %d refused", len(file.Accepted), len(file.Refused))
 	}
 }

@@ -2,20 +2,18 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/database"
-	"github.com/countersign/countersign/internal/device"
-	"github.com/countersign/countersign/internal/ident"
-	"github.com/countersign/countersign/internal/push"
+	"github.com/countersign/countersign/internal/hub/relay"
 	"github.com/countersign/countersign/internal/serverkeys"
 	"github.com/countersign/countersign/internal/vault"
 )
@@ -28,6 +26,7 @@ type doctorCmd struct {
 	config.Web
 	Send  string `placeholder:"DEVICE" help:"Also send one real push to this phone and print what its provider answers."`
 	Ready string `placeholder:"URL" help:"Only ask this address and exit 0 when it answers 200, for container health checks."`
+	JSON  bool   `name:"json" help:"Print the result as JSON alone, without the lines for people."`
 }
 
 // finding is one thing that was looked at. A warning is worth reading and no reason to fail.
@@ -35,6 +34,22 @@ type finding struct {
 	Name   string `json:"name"`
 	State  string `json:"state"` // ok, warning or failed
 	Detail string `json:"detail,omitempty"`
+	Do     string `json:"do,omitempty"` // what to do about it
+}
+
+// words are the states as people see them, all of one width.
+var words = map[string]string{"ok": "ok  ", "warning": "warn", "failed": "FAIL"}
+
+// line is a finding for people.
+func (f finding) line() string {
+	out := words[f.State] + "  " + f.Name
+	if f.Detail != "" {
+		out += ": " + strings.ReplaceAll(f.Detail, "\n", "; ")
+	}
+	if f.Do != "" {
+		out += " → " + f.Do
+	}
+	return out
 }
 
 type diagnosis struct {
@@ -42,14 +57,15 @@ type diagnosis struct {
 	Checks []finding `json:"checks"`
 }
 
-func (d *diagnosis) add(name string, err error, detail string) {
+// add notes a check; do is what to do where it is not ok.
+func (d *diagnosis) add(name string, err error, detail, do string) {
 	f := finding{Name: name, State: "ok", Detail: detail}
 	var w warning
 	switch {
 	case errors.As(err, &w):
-		f.State, f.Detail = "warning", err.Error()
+		f.State, f.Detail, f.Do = "warning", err.Error(), do
 	case err != nil:
-		f.State, f.Detail = "failed", err.Error()
+		f.State, f.Detail, f.Do = "failed", err.Error(), do
 		d.OK = false
 	}
 	d.Checks = append(d.Checks, f)
@@ -68,10 +84,16 @@ func (c doctorCmd) Run(p *process) error {
 	}
 	d := diagnosis{OK: true}
 	d.database(p, cfg)
+	d.pooler(p.ctx, cfg)
 	d.addresses(p.ctx, cfg)
 	d.push(p.ctx, cfg)
 	if c.Send != "" {
-		d.add("push to "+c.Send, p.offline(c.Store, c.Web, func(s *service) error { return s.pushOnce(p.ctx, c.Send) }), "the provider took it")
+		d.send(p, c)
+	}
+	if !c.JSON {
+		for _, f := range d.Checks {
+			p.note("%s", f.line())
+		}
 	}
 	if err := p.result(d); err != nil {
 		return err
@@ -83,24 +105,87 @@ func (c doctorCmd) Run(p *process) error {
 }
 
 func (d *diagnosis) database(p *process, cfg config.Config) {
+	const do = "check --database-url, and that the database runs and lets this account in"
 	db, err := p.open(cfg.Database)
 	if err != nil {
-		d.add("database", err, "")
+		d.add("database", err, "", do)
 		return
 	}
 	defer func() { _ = db.Close() }()
-	d.add("database", db.Ping(p.ctx), db.Dialect)
+	d.add("database", db.Ping(p.ctx), db.Dialect, do)
 	has, wants, err := db.SchemaVersion(p.ctx)
 	if err == nil && has < wants {
 		err = schemaCurrent(p.ctx, db)
 	}
-	d.add("schema", err, fmt.Sprintf("version %d of %d", has, wants))
+	d.add("schema", err, fmt.Sprintf("version %d of %d", has, wants), "run `countersign migrate`")
 	v, err := openKeyset(cfg.Database)
-	d.add("keyset", err, "")
+	if err != nil {
+		d.add("keyset", err, "", "name the file with --keyset and chmod 600 it; without the right one nothing sealed opens")
+	} else {
+		d.add("keyset", nil, fmt.Sprintf("key %d seals, %d in all", v.Info().Primary, len(v.Info().Keys)), "")
+	}
 	if err == nil && has >= wants {
-		d.add("server keys", opens(p.ctx, db, v), "sealed with this keyset")
+		d.keys(p, db, v)
 	}
 	d.clock(p.ctx, db)
+}
+
+// keys looks at what the keyset has to open, and at keys that were replaced and are still needed.
+func (d *diagnosis) keys(p *process, db *database.DB, v *vault.Vault) {
+	d.add("server keys", opens(p.ctx, db, v), "sealed with this keyset", "use the keyset that this database was made with")
+	sealed, err := sealedWith(p.ctx, db)
+	if err != nil {
+		d.add("sealed values", err, "", "")
+		return
+	}
+	var lost, old int64
+	for _, counts := range sealed {
+		for id, n := range counts {
+			switch {
+			case !slices.Contains(v.Info().Keys, id):
+				lost += n
+			case id != v.Info().Primary:
+				old += n
+			}
+		}
+	}
+	if lost > 0 {
+		d.add("sealed values", fmt.Errorf("%d are sealed with a key that this keyset does not have", lost), "", "bring back the keyset that has it; every replica needs the same file")
+		return
+	}
+	d.add("sealed values", nil, fmt.Sprintf("all can be opened; %d wait to be sealed with the newest key", old), "")
+	d.replaced(p, db, v)
+}
+
+// replaced warns of keys of the server that were replaced and that phones still hold to.
+func (d *diagnosis) replaced(p *process, db *database.DB, v *vault.Vault) {
+	all, err := p.serverKeys(db, v)
+	if err != nil {
+		d.add("replaced keys", err, "", "")
+		return
+	}
+	var held []string
+	for _, k := range all {
+		if k.RetiredAt != nil && k.EndedAt == nil && k.Holding > 0 {
+			held = append(held, fmt.Sprintf("%d phones hold to the %s key %s", k.Holding, k.Purpose, k.Kid))
+		}
+	}
+	if len(held) > 0 {
+		err = warning{errors.New(strings.Join(held, ", ") + ", which was replaced")}
+	}
+	d.add("replaced keys", err, "no phone holds to one", "nothing, until they were opened once; `countersign keys end` is for a key that leaked")
+}
+
+// pooler says whether hints between replicas arrive.
+func (d *diagnosis) pooler(ctx context.Context, cfg config.Config) {
+	if cfg.SQLite {
+		return
+	}
+	err := relay.Probe(ctx, cfg.DirectURL.Reveal())
+	if errors.Is(err, relay.ErrPooler) {
+		err = warning{err}
+	}
+	d.add("hints between replicas", err, "NOTIFY arrives", "let COUNTERSIGN_DATABASE_DIRECT_URL name Postgres itself, past the pooler; until then dialogs on other replicas are a second or two late")
 }
 
 // openKeyset opens the keyset without making one: looking must change nothing.
@@ -124,7 +209,7 @@ func (d *diagnosis) clock(ctx context.Context, db *database.DB) {
 	if err == nil && off > farOff {
 		err = fmt.Errorf("the database's clock and this machine's are %v apart; people see deadlines by one and are judged by the other", off)
 	}
-	d.add("clock", err, fmt.Sprintf("%v beside the database's", off))
+	d.add("clock", err, fmt.Sprintf("%v beside the database's", off), "let both machines set their clocks by the network (NTP)")
 }
 
 func (d *diagnosis) addresses(ctx context.Context, cfg config.Config) {
@@ -134,42 +219,15 @@ func (d *diagnosis) addresses(ctx context.Context, cfg config.Config) {
 			name = "companion URL"
 		}
 		err := answers(ctx, u.String()+"/healthz")
-		if err != nil {
+		do := "is the service running, and does the name point here? TLS_CERT, ACME_DOMAIN or a proxy has to answer https for it"
+		switch {
+		case err != nil:
 			err = warning{fmt.Errorf("%w (from here; a browser elsewhere may reach it all the same)", err)}
+		case u.Scheme != "https" && !config.Loopback(u.Hostname()):
+			err = warning{fmt.Errorf("%s is not https: browsers give it no keys, camera or notifications", u)}
 		}
-		d.add(name, err, u.String())
+		d.add(name, err, u.String(), do)
 	}
-}
-
-func (d *diagnosis) push(ctx context.Context, cfg config.Config) {
-	senders, err := senders(ctx, cfg, func(context.Context) (*ecdsa.PrivateKey, error) { return nil, errors.New("not asked") })
-	var on []string
-	for _, k := range []push.Kind{push.FCM, push.APNs, push.WebPush} {
-		if senders.Configured(k) {
-			on = append(on, string(k))
-		}
-	}
-	d.add("push credentials", err, "configured: "+strings.Join(on, ", "))
-}
-
-// pushOnce sends one push for a question that does not exist: the phone wakes up, asks, and finds nothing.
-func (s *service) pushOnce(ctx context.Context, id string) error {
-	phone, err := device.Locate(s.db.Read(ctx), id)
-	switch {
-	case err != nil:
-		return fmt.Errorf("no such phone: %w", err)
-	case phone.Push == nil:
-		return errors.New("this phone has registered no push address; it asks by itself when it is opened")
-	}
-	out, err := senders(ctx, s.cfg, vapidKey(s.domains.Keys))
-	if err != nil {
-		return err
-	}
-	r := out.Send(ctx, *phone.Push, push.Message{Type: push.Confirm, Confirmation: ident.New("cnf"), Workspace: phone.Workspace, Expires: time.Now().Add(time.Minute)})
-	if r.Outcome != push.Sent {
-		return fmt.Errorf("%s: %s %s", phone.Push.Kind, r.Outcome, r.Reason)
-	}
-	return nil
 }
 
 // answers says whether an address answers 200 within five seconds.

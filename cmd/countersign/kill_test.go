@@ -18,6 +18,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/countersign/countersign/internal/apitest"
+	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/dbtest"
 	"github.com/countersign/countersign/internal/fakepush"
 	"github.com/countersign/countersign/internal/phonesim"
@@ -138,6 +139,9 @@ type scene struct {
 	owner *apitest.Browser
 	phone *phonesim.Phone
 	token string // the phone's registration
+
+	url    string       // of the database
+	behind *database.DB // the database past the service, once somebody looks
 }
 
 func onEveryDatabase(t *testing.T, do func(t *testing.T, s *scene)) {
@@ -151,7 +155,8 @@ func onEveryDatabase(t *testing.T, do func(t *testing.T, s *scene)) {
 			}
 			t.Cleanup(func() { _ = fake.Close() })
 			dir := t.TempDir()
-			s := &scene{replica: newReplica(t, dir, dbtest.URL(t, d), fake), fake: fake, token: "registration-" + d}
+			url := dbtest.URL(t, d)
+			s := &scene{replica: newReplica(t, dir, url, fake), fake: fake, token: "registration-" + d, url: url}
 			t.Cleanup(s.kill)
 			s.found(dir)
 			do(t, s)
@@ -350,41 +355,5 @@ func (s *scene) confirmAndReveal(id string) {
 	}
 	if r := s.reveals(id); r.Status != http.StatusOK {
 		s.t.Fatalf("reveal: %d %s", r.Status, r.Code())
-	}
-}
-
-func TestTwoReplicasOnOnePostgres(t *testing.T) {
-	t.Parallel()
-	fake, err := fakepush.New(fakepush.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = fake.Close() })
-	dir, url := t.TempDir(), dbtest.URL(t, "postgres")
-	s := &scene{replica: newReplica(t, dir, url, fake), fake: fake, token: "registration"}
-	t.Cleanup(s.kill)
-	s.found(dir)
-	other := newReplica(t, dir, url, fake)
-	other.start("")
-	t.Cleanup(other.kill)
-
-	id := s.asks()
-	dialog, _, err := s.owner.Dial(id, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := snapshot(t, dialog); got["state"] != "pending" {
-		t.Fatalf("first frame: %v", got["state"])
-	}
-	there := s.phone.Via(other.base())
-	began := time.Now()
-	if state, err := there.Approve(t.Context(), id, phonesim.ApproveOptions{}); err != nil || state != "approved" {
-		t.Fatalf("the other replica: %s, %v", state, err)
-	}
-	for snapshot(t, dialog)["state"] != "approved" {
-	}
-	t.Logf("the dialog on one replica heard the answer given to the other after %v", time.Since(began).Round(time.Millisecond))
-	if r := s.reveals(id); r.Status != http.StatusOK {
-		t.Errorf("reveal: %d %s", r.Status, r.Code())
 	}
 }

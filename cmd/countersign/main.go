@@ -38,10 +38,14 @@ type commands struct {
 	Demo    demoCmd    `cmd:"" help:"Serve a workspace with people of every role from a data folder of its own, to try things out."`
 	Migrate migrateCmd `cmd:"" help:"Bring the schema up to date and exit. Several at once wait for each other."`
 	Keys    struct {
-		Init   keysInitCmd   `cmd:"" help:"Make a keyset file (mode 0600); one that exists is never replaced."`
-		Rotate keysRotateCmd `cmd:"" help:"Add a key that seals from now on; the old ones go on opening."`
-		Status keysStatusCmd `cmd:"" help:"Say which keys a keyset has."`
-	} `cmd:"" help:"The keyset that seals secrets in the database."`
+		Init    keysInitCmd    `cmd:"" help:"Make a keyset file (mode 0600); one that exists is never replaced."`
+		Rotate  keysRotateCmd  `cmd:"" help:"Add a key that is used from now on; the old ones go on serving what they made."`
+		Promote keysPromoteCmd `cmd:"" help:"Let the key of the keyset that was staged seal from now on."`
+		Reseal  keysResealCmd  `cmd:"" help:"Seal everything in the database anew with the key that seals now. A running service does it by itself."`
+		Remove  keysRemoveCmd  `cmd:"" help:"Take a key out of the keyset; refused while something in the database needs it."`
+		End     keysEndCmd     `cmd:"" help:"End a replaced challenge or vapid key for good: phones that did not move have to be paired again."`
+		Status  keysStatusCmd  `cmd:"" help:"Say which keys there are and what still needs which."`
+	} `cmd:"" help:"The keyset that seals secrets in the database, and the server's own keys in it."`
 	Workspace struct {
 		Create workspaceCreateCmd `cmd:"" help:"Make a workspace, its Owner and its first SCIM token."`
 	} `cmd:"" help:"Workspaces."`
@@ -49,6 +53,7 @@ type commands struct {
 		Regenerate tokenRegenerateCmd `cmd:"" help:"Make a new SCIM token for somebody who asked support for it."`
 	} `cmd:"" help:"SCIM tokens."`
 	Recover recoverCmd `cmd:"" help:"Break-glass: a link with which a person can pair a new phone."`
+	Unlock  unlockCmd  `cmd:"" help:"End the lock that wrong codes brought on somebody; with --freeze also a workspace's freeze after a report."`
 	Doctor  doctorCmd  `cmd:"" help:"Check the database, keyset, clock, addresses and push credentials."`
 	Version versionCmd `cmd:"" help:"Say which version this is."`
 }

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"crypto/ecdsa"
+	"crypto/x509"
 	"fmt"
 
 	"github.com/countersign/countersign/internal/config"
+	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/push"
 	"github.com/countersign/countersign/internal/push/apns"
 	"github.com/countersign/countersign/internal/push/fcm"
@@ -20,23 +22,18 @@ type pushing struct {
 	check func(ctx context.Context, endpoint string) error
 }
 
-// senders makes the senders that the settings ask for; vapid is asked for the server's key at each Web Push. Wrong credentials stop the start.
-func senders(ctx context.Context, cfg config.Config, vapid func(context.Context) (*ecdsa.PrivateKey, error)) (pushing, error) {
+// senders makes the senders that the settings ask for; vapid is asked at each Web Push for the key that the subscription was made with. Wrong credentials stop the start.
+func senders(ctx context.Context, cfg config.Config, vapid func(context.Context, string) (*ecdsa.PrivateKey, error)) (pushing, error) {
 	out := pushing{Mux: push.Mux{}}
 	roots, err := push.Roots(cfg.PushCA)
 	if err != nil {
 		return out, err
 	}
-	if cfg.FCM.Credentials != "" {
-		if out.Mux[push.FCM], err = fcm.New(ctx, fcm.Config{CredentialsJSON: []byte(cfg.FCM.Credentials.Reveal()), Endpoint: cfg.FCM.Endpoint, RootCAs: roots}); err != nil {
-			return out, err
-		}
+	if out.Mux[push.FCM], err = fcmSender(ctx, cfg, roots); err != nil {
+		return out, err
 	}
-	if cfg.APNS.Key != "" {
-		if out.Mux[push.APNs], err = apns.New(apns.Config{KeyPEM: []byte(cfg.APNS.Key.Reveal()), KeyID: cfg.APNS.KeyID, TeamID: cfg.APNS.TeamID,
-			Topic: cfg.APNS.Topic, Host: cfg.APNS.Host, RootCAs: roots}); err != nil {
-			return out, err
-		}
+	if out.Mux[push.APNs], err = apnsSender(cfg, roots); err != nil {
+		return out, err
 	}
 	guard, err := webpush.NewGuard(cfg.PushAllowHosts)
 	if err != nil {
@@ -47,10 +44,46 @@ func senders(ctx context.Context, cfg config.Config, vapid func(context.Context)
 	return out, err
 }
 
-// vapidKey is the server's key towards Web Push services, for signing.
-func vapidKey(keys *serverkeys.Keys) func(context.Context) (*ecdsa.PrivateKey, error) {
-	return func(ctx context.Context) (*ecdsa.PrivateKey, error) {
-		k, err := keys.Current(ctx, serverkeys.VAPID)
+// fcmSender sends to FCM with the account that works, where a second one is about to take over; nil where FCM is off.
+func fcmSender(ctx context.Context, cfg config.Config, roots *x509.CertPool) (push.Sender, error) {
+	made := func(account config.Secret) (push.Sender, error) {
+		return fcm.New(ctx, fcm.Config{CredentialsJSON: []byte(account.Reveal()), Endpoint: cfg.FCM.Endpoint, RootCAs: roots})
+	}
+	if cfg.FCM.Credentials == "" {
+		return nil, nil
+	}
+	now, err := made(cfg.FCM.Credentials)
+	if err != nil || cfg.FCM.Next == "" {
+		return now, err
+	}
+	next, err := made(cfg.FCM.Next)
+	return push.Either(now, next), err
+}
+
+// apnsSender sends to APNs with the key that works, where a second one is about to take over; nil where APNs is off.
+func apnsSender(cfg config.Config, roots *x509.CertPool) (push.Sender, error) {
+	made := func(key config.Secret, id string) (push.Sender, error) {
+		return apns.New(apns.Config{KeyPEM: []byte(key.Reveal()), KeyID: id, TeamID: cfg.APNS.TeamID, Topic: cfg.APNS.Topic, Host: cfg.APNS.Host, RootCAs: roots})
+	}
+	if cfg.APNS.Key == "" {
+		return nil, nil
+	}
+	now, err := made(cfg.APNS.Key, cfg.APNS.KeyID)
+	if err != nil || cfg.APNS.Next == "" {
+		return now, err
+	}
+	next, err := made(cfg.APNS.Next, cfg.APNS.NextID)
+	return push.Either(now, next), err
+}
+
+// vapidKey is the server's key towards Web Push services, for signing: the one with an id, or the current one.
+func vapidKey(keys *serverkeys.Keys, db *database.DB) func(context.Context, string) (*ecdsa.PrivateKey, error) {
+	return func(ctx context.Context, id string) (*ecdsa.PrivateKey, error) {
+		if id == "" {
+			k, err := keys.Current(ctx, serverkeys.VAPID)
+			return k.Private, err
+		}
+		k, err := keys.Of(db.Read(ctx), serverkeys.VAPID, id)
 		return k.Private, err
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -78,7 +79,7 @@ func (p *process) serve(cfg config.Config, how serving) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	s, err := newService(cfg, db, how.log, l.lan, func(keys *serverkeys.Keys) (pushing, error) { return senders(p.ctx, cfg, vapidKey(keys)) })
+	s, err := newService(cfg, db, how.log, l.lan, func(keys *serverkeys.Keys) (pushing, error) { return senders(p.ctx, cfg, vapidKey(keys, db)) })
 	if err != nil {
 		return err
 	}
@@ -94,6 +95,7 @@ func (p *process) serve(cfg config.Config, how serving) (err error) {
 			return err
 		}
 	}
+	debug.FreeOSMemory() // starting takes six times the memory that serving does: pages are compressed, the schema is read
 	return s.run(p.ctx, sockets, handlers)
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/ident"
+	"github.com/countersign/countersign/internal/notice"
 	"github.com/countersign/countersign/internal/workspace"
 )
 
@@ -106,10 +107,27 @@ func (s *service) regenerate(ctx context.Context, c tokenRegenerateCmd, person d
 		if t.Plain, t.Info, t.Previous, err = s.domains.Workspaces.Regenerate(tx, by, person.Workspace, c.Reason, c.Overlap); err != nil {
 			return err
 		}
+		if err := tellRegenerated(tx, c, person); err != nil {
+			return err
+		}
 		return audit.Record(tx, by, "token.regenerated_without_confirmation", t.Info.ID,
 			audit.Detail{"requested_by": person.ID, "reason": c.Reason, "printed": c.Print})
 	})
 	return t, err
+}
+
+// tellRegenerated tells every admin that no phone was asked.
+func tellRegenerated(tx database.Tx, c tokenRegenerateCmd, person directory.Person) error {
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	admins, err := directory.Admins(tx.DB, person.Workspace)
+	if err != nil {
+		return err
+	}
+	params := notice.Params{"operator": c.Operator, "reason": c.Reason, "person": person.Name}
+	return notice.Tell(tx, person.Workspace, admins, "token.regenerated", params, now)
 }
 
 // regenerateConfirmed asks the person's phone first. The terminal plays the part of the browser: it has a session of its own for this one

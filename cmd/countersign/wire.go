@@ -82,13 +82,15 @@ func (s *service) doors(ctx context.Context) error {
 		return err
 	}
 	s.scim = scimapi.New(scimapi.Deps{Directory: directory.NewProvisioning(d.Directory, tenantURL, cursorKey, time.Now), Base: tenantURL,
-		Authenticate: d.Workspaces.Authenticate, Used: d.Workspaces.Used, Rate: s.cfg.SCIMRate, Now: time.Now})
+		Authenticate: d.Workspaces.Authenticate, Claims: d.Workspaces.Claims, Used: d.Workspaces.Used,
+		Log: d.SyncLog, Recognise: d.Workspaces.Recognise, Rate: s.cfg.SCIMRate, Now: time.Now})
 	s.phones = mobileapi.New(mobileapi.Deps{Devices: d.Devices, Confirms: d.Confirms, VAPID: vapidPublic(d.Keys), Stop: s.stop})
 	s.dialogs = dialogapi.New(dialogapi.Deps{Confirms: d.Confirms, Hub: d.Hub, Sessions: d.Signin, PublicURL: s.cfg.PublicURL.String(),
 		TenantURL: tenantURL, Log: s.log})
 	s.console, err = consoleapi.New(consoleapi.Deps{DB: s.db, SignIn: d.Signin, Directory: d.Directory, Devices: d.Devices, Confirms: d.Confirms,
-		PublicURL: s.cfg.PublicURL.String(), CompanionURL: s.cfg.CompanionURL.String(), Brand: s.cfg.Brand})
+		SyncLog: d.SyncLog, Replay: s.scim.Replay, PublicURL: s.cfg.PublicURL.String(), CompanionURL: s.cfg.CompanionURL.String(), Brand: s.cfg.Brand})
 	s.metrics.outbox(d.Outbox, s.log)
+	s.metrics.gauge("provisioning_rows_dropped", "Rows of the provisioning log that this process could not write and gave up.", func() float64 { return float64(d.SyncLog.Dropped()) })
 	s.metrics.gauge("open_dialogs", "Dialogs that wait on this process.", func() float64 { return float64(s.dialogs.Open()) })
 	return err
 }

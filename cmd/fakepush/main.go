@@ -20,7 +20,19 @@ import (
 	"github.com/countersign/countersign/internal/fakepush"
 )
 
-const about = "Stand-ins for FCM, APNs and Web Push. Whoever reaches the control address sees what was sent: keep it on this machine."
+const about = `Stand-ins for FCM, APNs and Web Push. Whoever reaches the control address sees what was sent: keep it on this machine.
+
+The control address takes plain HTTP with JSON:
+
+GET /deliveries?address=A&after=N&wait=S gives what arrived at a token or endpoint, Web Push decrypted.
+
+POST /subscribe {"application_server_key":…} makes a browser's subscription.
+
+POST /phone {"address":A,"off":true} switches a phone off. APNs keeps the latest push for it, FCM and Web Push what their rules keep.
+
+POST /script {"address":A,"steps":[{"do":D,"times":N,"delay_ms":N,"retry_after":N,"timestamp":N}]} says what happens next there. D is ok, drop, hold,
+blackhole, goaway, html502, garbage, flood, redirect, or the service's own word: UNREGISTERED, QUOTA_EXCEEDED, BadDeviceToken, Unregistered (with its
+timestamp), TooManyProviderTokenUpdates; for Web Push and the token endpoint "oauth" a status such as 410.`
 
 // The statuses this program ends with.
 const (

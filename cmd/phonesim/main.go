@@ -10,10 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/signal"
-	"sync"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -42,6 +44,8 @@ type commands struct {
 	Status  statusCommand  `cmd:"" help:"What the server keeps about this phone, and what is asked."`
 	Push    pushCommand    `cmd:"" help:"Register where this phone is woken."`
 	Remove  removeCommand  `cmd:"" help:"Take this phone out of its workspace."`
+
+	EvilServer evilServerCommand `cmd:"" name:"evil-server" help:"Be a server that misbehaves, and say whether the client that pairs with it refused (also --evil-server)."`
 }
 
 func main() {
@@ -63,10 +67,14 @@ type env struct {
 func run(ctx context.Context, args []string, out, log io.Writer) int {
 	var c commands
 	exited := false
-	parser, err := kong.New(&c, kong.Name("phonesim"), kong.Description(about), kong.Writers(out, log), kong.Exit(func(int) { exited = true }))
+	parser, err := kong.New(&c, kong.Name("phonesim"), kong.Description(about), kong.Writers(out, log), kong.Exit(func(int) { exited = true }),
+		kong.Vars{"evils": strings.Join(slices.Sorted(maps.Keys(evils)), ",")})
 	if err != nil {
 		_, _ = fmt.Fprintln(log, err)
 		return failed
+	}
+	if len(args) > 0 && args[0] == "--evil-server" {
+		args = append([]string{"evil-server"}, args[1:]...)
 	}
 	command, err := parser.Parse(args)
 	if exited { // --help was asked for and answered
@@ -115,7 +123,7 @@ func (e env) load(o phonesim.Options) (*phonesim.Phone, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.HTTP = e.http
+	o.HTTP, o.Keep = e.http, e.save // a new key of the server is kept before the server hears of it
 	return phonesim.Load(kept, o)
 }
 
@@ -169,52 +177,6 @@ func (c *pairCommand) Run(e env) error {
 	}
 	id := p.Identity()
 	return e.print(map[string]any{"device": id.Device, "workspace": id.Workspace, "person": id.Person, "state": "active"})
-}
-
-type watchCommand struct {
-	Every  time.Duration `help:"How often to look." default:"2s"`
-	Answer string        `help:"approve, deny or none." enum:"approve,deny,none" default:"none"`
-	Code   string        `help:"The six digits for approving in mode code."`
-	Late   time.Duration `help:"Wait this long before answering."`
-	Twice  bool          `help:"Tap twice."`
-}
-
-// Run watches until it is interrupted.
-func (c *watchCommand) Run(e env) error {
-	var mu sync.Mutex
-	line := func(v any) {
-		mu.Lock()
-		defer mu.Unlock()
-		_ = e.print(v)
-	}
-	p, err := e.load(phonesim.Options{DoubleTap: c.Twice, BeforeAnswer: c.late, Notice: func(n phonesim.Event) {
-		said := map[string]any{"event": n.Kind, "cid": n.CID, "act": n.Act, "state": n.State}
-		if n.Err != nil {
-			said["error"] = n.Err.Error()
-		}
-		line(said)
-	}})
-	if err != nil {
-		return err
-	}
-	return p.Pull(e, c.Every, func(asked phonesim.Challenge) phonesim.Decision {
-		line(map[string]any{"event": "asked", "cid": asked.CID, "act": asked.Act, "mode": asked.Mode, "ctx": asked.Ctx, "expires_at": time.Unix(asked.Exp, 0).UTC()})
-		return phonesim.Decision{Answer: phonesim.Answer{Decision: c.Answer, Code: c.Code}, Ignore: c.Answer == "none"}
-	})
-}
-
-func (c *watchCommand) late(ctx context.Context, asked phonesim.Challenge) error {
-	if asked.Act == phonesim.ActionActivate || c.Late == 0 {
-		return nil
-	}
-	wait := time.NewTimer(c.Late)
-	defer wait.Stop()
-	select {
-	case <-wait.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 type approveCommand struct {

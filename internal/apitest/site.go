@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -19,6 +18,7 @@ import (
 	"github.com/countersign/countersign/internal/actor"
 	"github.com/countersign/countersign/internal/consoleapi"
 	"github.com/countersign/countersign/internal/dialogapi"
+	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/httpkit"
 	"github.com/countersign/countersign/internal/phonesim"
 	"github.com/countersign/countersign/internal/signin"
@@ -30,6 +30,9 @@ const PublicURL = "http://localhost:8080"
 
 // Password is everybody's in tests.
 const Password = "correct horse battery"
+
+// vapidKey is what browsers subscribe with: the public key of RFC 8291's example.
+const vapidKey = "BP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A8"
 
 // Site is a world with its doors open on a real port.
 type Site struct {
@@ -45,17 +48,19 @@ func (w *World) Serve() *Site {
 	gin.SetMode(gin.ReleaseMode)
 	s := &Site{World: w}
 	stop := make(chan struct{})
-	log := slog.New(slog.DiscardHandler)
+	log := w.Log
 	s.Dialogs = dialogapi.New(dialogapi.Deps{Confirms: w.Confirms, Hub: w.Hub, Sessions: w.Signin, PublicURL: PublicURL, TenantURL: PublicURL + "/v1/scim/v2", Log: log})
-	console, err := consoleapi.New(consoleapi.Deps{DB: w.DB, SignIn: w.Signin, Directory: w.Directory, Devices: w.Devices, Confirms: w.Confirms,
+	console, err := consoleapi.New(consoleapi.Deps{DB: w.DB, SignIn: w.Signin, Directory: w.Directory, Devices: w.Devices, Confirms: w.Confirms, SyncLog: w.SyncLog,
 		PublicURL: PublicURL, CompanionURL: "http://localhost:8081", Brand: "Countersign"})
 	if err != nil {
 		w.T.Fatal(err)
 	}
 	e := gin.New()
+	e.HandleMethodNotAllowed, e.RedirectTrailingSlash = true, false // as internal/server does
+	e.NoRoute(httpkit.Handle(func(*gin.Context) error { return fault.ErrNotFound }))
 	e.Use(httpkit.Log(log))
 	mobileapi.New(mobileapi.Deps{Devices: w.Devices, Confirms: w.Confirms, Stop: stop,
-		VAPID: func(context.Context) (string, error) { return "BNo", nil }}).Mount(e.Group("/v1/device"))
+		VAPID: func(context.Context) (string, error) { return vapidKey, nil }}).Mount(e.Group("/v1/device"))
 	console.Mount(e.Group("/v1"))
 	s.Dialogs.Mount(e.Group("/v1/confirmations", console.Guard()...))
 	s.Routes = e.Routes()
@@ -168,6 +173,23 @@ func (b *Browser) Try(method, path string, body any) (Reply, error) {
 	return b.send(req)
 }
 
+// Send is Do with a body and headers of the test's own making.
+func (b *Browser) Send(method, path, body string, h http.Header) Reply {
+	b.t.Helper()
+	req, err := http.NewRequestWithContext(b.t.Context(), method, b.base+path, strings.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for name, values := range h {
+		req.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	r, err := b.send(req)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return r
+}
+
 func (b *Browser) send(req *http.Request) (Reply, error) {
 	res, err := b.http.Do(req)
 	if err != nil {
@@ -193,7 +215,17 @@ func (b *Browser) Ask() Reply {
 // Pair pairs a simulated phone over HTTP, as its owner would.
 func (b *Browser) Pair(o phonesim.Options) *phonesim.Phone {
 	b.t.Helper()
-	r := b.Do("POST", "/v1/pairings", map[string]string{})
+	return b.PairMore("", o)
+}
+
+// PairMore is Pair for one who has a phone already and has confirmed device.add on it.
+func (b *Browser) PairMore(confirmation string, o phonesim.Options) *phonesim.Phone {
+	b.t.Helper()
+	body := map[string]string{}
+	if confirmation != "" {
+		body["confirmation_id"] = confirmation
+	}
+	r := b.Do("POST", "/v1/pairings", body)
 	if r.Status != http.StatusCreated {
 		b.t.Fatalf("pairing: %d %s", r.Status, r.Body)
 	}

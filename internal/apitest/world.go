@@ -27,15 +27,26 @@ type World struct {
 	T      testing.TB
 	Offset *Clock
 	Ctx    context.Context
+	Log    *slog.Logger
+	setup  Setup // for replicas
 }
 
 // Clock is how far the database's clock is moved.
-type Clock struct{ by atomic.Int64 }
+type Clock struct{ by, stopped atomic.Int64 }
 
 // Advance moves the clock on.
 func (c *Clock) Advance(d time.Duration) { c.by.Add(int64(d)) }
 
-func (c *Clock) offset() time.Duration { return time.Duration(c.by.Load()) }
+// Stop stops the clock at an instant, to within what it takes to read the real one: a few microseconds on SQLite, a round trip on Postgres,
+// never later than asked.
+func (c *Clock) Stop(at time.Time) { c.stopped.Store(at.UnixNano()) }
+
+func (c *Clock) offset() time.Duration {
+	if at := c.stopped.Load(); at != 0 {
+		return time.Until(time.Unix(0, at))
+	}
+	return time.Duration(c.by.Load())
+}
 
 // Each runs do in a fresh world on both databases.
 func Each(t *testing.T, do func(t *testing.T, w *World)) {
@@ -54,19 +65,17 @@ func New(t testing.TB, dialect string, sender push.Sender) *World {
 // On is a world on the database at url, beside others that may use it too: another replica.
 func On(t testing.TB, url string, sender push.Sender) *World {
 	t.Helper()
-	c := &Clock{}
-	db := dbtest.Open(t, url, database.WithClockOffset(c.offset))
-	if sender == nil {
-		sender = push.Mux{}
-	}
-	w := &World{T: t, Offset: c, Ctx: t.Context()}
-	var err error
-	w.Domains, err = assembly.New(assembly.Deps{DB: db, Vault: Vault(t), Log: slog.New(slog.DiscardHandler), PublicURL: "http://localhost:8080",
-		CompanionURL: "http://localhost:8081", Push: sender, Now: func() time.Time { return time.Now().Add(c.offset()) }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w
+	return With(t, url, func(d *assembly.Deps) {
+		if sender != nil {
+			d.Push = sender
+		}
+	})
+}
+
+// With is On with anything else that differs: a log to look through, a keyset shared between replicas, a process clock that is wrong.
+func With(t testing.TB, url string, change func(*assembly.Deps)) *World {
+	t.Helper()
+	return Make(t, Setup{URL: url, Edit: change})
 }
 
 // Vault is a keyset of the test's own.

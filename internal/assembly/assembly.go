@@ -16,10 +16,13 @@ import (
 	"github.com/countersign/countersign/internal/hub"
 	"github.com/countersign/countersign/internal/hub/relay"
 	"github.com/countersign/countersign/internal/limit"
+	"github.com/countersign/countersign/internal/notice"
 	"github.com/countersign/countersign/internal/outbox"
+	"github.com/countersign/countersign/internal/provisioning"
 	"github.com/countersign/countersign/internal/push"
 	"github.com/countersign/countersign/internal/serverkeys"
 	"github.com/countersign/countersign/internal/signin"
+	"github.com/countersign/countersign/internal/sso"
 	"github.com/countersign/countersign/internal/vault"
 	"github.com/countersign/countersign/internal/workspace"
 )
@@ -37,7 +40,9 @@ type Deps struct {
 	CheckEndpoint func(ctx context.Context, endpoint string) error
 	// ListenURL is where LISTEN goes, past a pooler; empty for one process alone.
 	ListenURL string
-	Now       func() time.Time
+	// Wrap changes the bus between replicas; tests alone set it.
+	Wrap func(hub.Bus, *hub.Hub) hub.Bus
+	Now  func() time.Time
 }
 
 // Domains is everything below the doors.
@@ -48,11 +53,15 @@ type Domains struct {
 	Outbox     *outbox.Outbox
 	Workspaces *workspace.Service
 	Directory  *directory.Service
+	SyncLog    *provisioning.Log
+	SSO        *sso.Service
 	Signin     *signin.Service
 	Devices    *device.Service
 	Confirms   *confirm.Service
+	bus        hub.Bus
 	log        *slog.Logger
-	listenURL  string
+	vault      *vault.Vault
+	resealed   uint32 // the key of the keyset under which housekeeping has brought everything
 }
 
 // housekeeping is how often what has run out is swept away.
@@ -61,27 +70,41 @@ const housekeeping = time.Minute
 // New wires the domains. What must end with a person, a session or a phone is handed down here, because nothing below may look up.
 func New(d Deps) (*Domains, error) {
 	var err error
-	m := &Domains{DB: d.DB, Hub: hub.New(), log: d.Log, listenURL: d.ListenURL}
+	m := &Domains{DB: d.DB, Hub: hub.New(), log: d.Log, vault: d.Vault}
+	m.bus = d.bus(m.Hub)
 	m.Keys = serverkeys.New(d.DB, d.Vault, d.Now)
 	m.Outbox = outbox.New(d.DB, d.Log)
 	m.Workspaces = workspace.New(d.DB, d.Vault)
-	m.Devices = device.New(device.Deps{DB: d.DB, Keys: m.Keys, Hub: m.Hub, CompanionURL: d.CompanionURL, CheckEndpoint: d.CheckEndpoint, Now: d.Now,
+	m.SyncLog = provisioning.New(d.DB, d.Vault, d.Log)
+	m.Devices = device.New(device.Deps{DB: d.DB, Keys: m.Keys, Hub: m.Hub, Bus: m.bus, CompanionURL: d.CompanionURL, CheckEndpoint: d.CheckEndpoint, Now: d.Now,
+		Stretch: func(ctx context.Context, secret string, salt []byte) ([]byte, error) {
+			return m.Signin.Stretch(ctx, secret, salt)
+		},
 		OnEnd: func(tx database.Tx, by actor.Actor, dev device.Device, reason string, at time.Time) error {
 			return m.Confirms.EndDevice(tx, by, dev, reason, at)
 		},
 		OnMatch: func(tx database.Tx, by actor.Actor, dev device.Device) error {
 			return m.Confirms.AskActivation(tx, by, dev)
 		}})
-	m.Confirms = confirm.New(confirm.Deps{DB: d.DB, Vault: d.Vault, Keys: m.Keys, Hub: m.Hub, Outbox: m.Outbox, Devices: m.Devices,
-		Workspaces: m.Workspaces, Push: d.Push, Log: d.Log})
-	m.Signin, err = signin.New(signin.Config{DB: d.DB, Workspaces: m.Workspaces, PublicURL: d.PublicURL, Idle: d.Idle,
+	m.Confirms = confirm.New(confirm.Deps{DB: d.DB, Vault: d.Vault, Keys: m.Keys, Hub: m.Hub, Bus: m.bus, Outbox: m.Outbox, Devices: m.Devices,
+		Workspaces: m.Workspaces, Push: d.Push, Log: d.Log, SignOut: func(tx database.Tx, ws string, session []byte) error { return m.Signin.EndOf(tx, ws, session) }})
+	registerRecovery(m.Confirms)
+	registerDirectory(m.Confirms)
+	m.SSO, err = sso.New(sso.Deps{DB: d.DB, Vault: d.Vault, PublicURL: d.PublicURL})
+	if err != nil {
+		return nil, err
+	}
+	m.Signin, err = signin.New(signin.Config{DB: d.DB, Workspaces: m.Workspaces, PublicURL: d.PublicURL, Idle: d.Idle, SSO: m.SSO,
 		OnEnd: []signin.Ended{func(tx database.Tx, by actor.Actor, _ time.Time) error {
 			return m.Confirms.EndSession(tx, by, confirm.SignedOut)
-		}}})
+		}, m.Devices.EndSession}})
 	if err != nil {
 		return nil, err
 	}
 	m.Directory = directory.New(d.DB,
+		func(tx database.Tx, _ actor.Actor, p directory.Person, _ time.Time) error {
+			return m.Confirms.Hold(tx, p.ID) // person, phones, confirmations: the order in which everybody locks
+		},
 		func(tx database.Tx, by actor.Actor, p directory.Person, _ time.Time) error {
 			return m.Confirms.EndPerson(tx, by, p.ID, confirm.Deactivated)
 		},
@@ -89,22 +112,36 @@ func New(d Deps) (*Domains, error) {
 			return m.Devices.EndAll(tx, by, p.Workspace, p.ID, confirm.Deactivated)
 		},
 		m.Signin.EndAll)
+	m.Directory.Witness("sessions", signin.CountOpen)
+	m.Directory.Witness("phones", device.CountOpen)
+	m.Directory.Witness("confirmations", confirm.CountOpen)
 	return m, nil
+}
+
+// bus is how wake-ups travel: within this process, or between all processes on one Postgres.
+func (d Deps) bus(h *hub.Hub) hub.Bus {
+	b := hub.Here(h)
+	if d.ListenURL != "" {
+		b = relay.New(h, d.ListenURL, d.Log)
+	}
+	if d.Wrap != nil {
+		b = d.Wrap(b, h)
+	}
+	return b
 }
 
 // Run does the work that no request does, until ctx ends: the outbox, the ends of confirmations, hints of other replicas, clean-up.
 func (m *Domains) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { m.Outbox.Run(ctx) })
+	wg.Go(func() { m.SyncLog.Run(ctx) })
 	wg.Go(func() { m.Confirms.Watch(ctx) })
 	wg.Go(func() { m.sweep(ctx) })
-	if m.listenURL != "" {
-		wg.Go(func() {
-			if err := relay.Listen(ctx, m.listenURL, m.Hub, m.log); err != nil {
-				m.log.Error("relay", "err", err)
-			}
-		})
-	}
+	wg.Go(func() {
+		if err := m.bus.Run(ctx); err != nil {
+			m.log.Error("bus between replicas: dialogs fall back to the safety poll", "err", err)
+		}
+	})
 	wg.Wait()
 }
 
@@ -119,9 +156,16 @@ func (m *Domains) sweep(ctx context.Context) {
 		}
 		for what, do := range map[string]func(context.Context) error{
 			"device requests": m.Devices.Sweep,
+			"provisioning":    m.SyncLog.Sweep,
+			"keyset":          m.reseal,
 			"counters":        func(ctx context.Context) error { return limit.Sweep(ctx, m.DB) },
 			"sessions":        m.Signin.Sweep,
+			"single sign-on":  m.SSO.Sweep,
+			"role mapping":    m.Directory.Settle,
+			"recoveries":      m.Devices.SweepAppeals,
+			"notices":         func(ctx context.Context) error { return notice.Sweep(ctx, m.DB) },
 			"outbox":          func(ctx context.Context) error { return m.Outbox.Sweep(ctx, 30*24*time.Hour) },
+			"totals":          m.Directory.FoldTotals,
 		} {
 			if err := do(ctx); err != nil && ctx.Err() == nil {
 				m.log.Error("sweep", "what", what, "err", err)

@@ -44,19 +44,32 @@ func Record(tx database.Tx, by actor.Actor, event, subject string, detail Detail
 
 // RecordAt is Record for a caller that has read the transaction's clock already.
 func RecordAt(tx database.Tx, by actor.Actor, event, subject string, detail Detail, now time.Time) error {
+	row, err := Row(by, event, subject, detail, now)
+	if err != nil {
+		return err
+	}
+	return tx.Exec("INSERT INTO audit_events ("+Columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row...).Error
+}
+
+// Columns are the columns of an event, for a statement that writes events together with what they tell.
+const Columns = "id, workspace_id, at, event, actor_kind, actor_id, actor_name, subject, ip, user_agent, detail"
+
+// Row is an event as a row of Columns.
+func Row(by actor.Actor, event, subject string, detail Detail, now time.Time) ([]any, error) {
 	if detail == nil {
 		detail = Detail{}
 	}
 	if by.Kind == actor.Device {
 		detail["device"] = by.Device
 	}
-	body, err := json.Marshal(detail)
-	if err != nil {
-		return err
+	body := []byte("{}")
+	if len(detail) > 0 {
+		var err error
+		if body, err = json.Marshal(detail); err != nil {
+			return nil, err
+		}
 	}
-	return tx.Exec(`INSERT INTO audit_events (id, workspace_id, at, event, actor_kind, actor_id, actor_name, subject, ip, user_agent, detail)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, ident.New("evt"), by.Workspace, now, event, string(by.Kind), id(by), by.Name, subject,
-		by.IP, by.UserAgent, string(body)).Error
+	return []any{ident.New("evt"), by.Workspace, now, event, string(by.Kind), id(by), by.Name, subject, by.IP, by.UserAgent, string(body)}, nil
 }
 
 // Newest are a workspace's last events, newest first.

@@ -43,13 +43,14 @@ type Config struct {
 	PushAllowHosts []string
 	SMTPURL        Secret
 	MailFrom       string
-	SCIMRate       int // requests a second
+	SCIMRate       int // requests a second; 0 is no limit
 	SessionIdle    time.Duration
 }
 
 // FCM are the settings of Firebase Cloud Messaging; without Credentials it is off.
 type FCM struct {
 	Credentials Secret // JSON
+	Next        Secret // JSON of the account that takes over, or empty
 	Endpoint    string
 }
 
@@ -57,6 +58,8 @@ type FCM struct {
 type APNS struct {
 	Key                        Secret // PEM
 	KeyID, TeamID, Topic, Host string
+	Next                       Secret // PEM of the key that takes over, or empty
+	NextID                     string
 }
 
 // LANPort is where phones on the same network find the companion with --lan.
@@ -103,7 +106,7 @@ func Load(s Store, w Web, lanIP func() (string, error)) (Config, error) {
 	c.TrustedProxies = l.proxies(w.TrustedProxies)
 	l.push(&c, w)
 	l.mail(c)
-	c.SCIMRate = l.positive("scim-rate", w.SCIMRate, 100)
+	c.SCIMRate = l.whole("scim-rate", w.SCIMRate, 100)
 	c.SessionIdle = l.duration("session-idle", w.SessionIdle, 12*time.Hour)
 	return c, errors.Join(l.faults...)
 }
@@ -122,13 +125,13 @@ func (l *loader) keep(err error) {
 
 func (l *loader) fault(flag, format string, args ...any) { l.keep(faultIn(flag, format, args...)) }
 
-func (l *loader) positive(flag, value string, unset int) int {
+func (l *loader) whole(flag, value string, unset int) int {
 	if value == "" {
 		return unset
 	}
 	n, err := strconv.Atoi(value)
-	if err != nil || n < 1 {
-		l.fault(flag, "is a whole number from 1, not %q", value)
+	if err != nil || n < 0 {
+		l.fault(flag, "is a whole number from 0, not %q", value)
 	}
 	return n
 }
@@ -202,9 +205,11 @@ func (l *loader) proxies(value string) []netip.Prefix {
 }
 
 func (l *loader) push(c *Config, w Web) {
-	c.FCM = FCM{Credentials: Secret(l.text("fcm-credentials", w.FCMCredentials.Reveal(), "{")), Endpoint: l.address("fcm-endpoint", w.FCMEndpoint)}
+	c.FCM = FCM{Credentials: Secret(l.text("fcm-credentials", w.FCMCredentials.Reveal(), "{")), Endpoint: l.address("fcm-endpoint", w.FCMEndpoint),
+		Next: Secret(l.text("fcm-credentials-next", w.FCMNext.Reveal(), "{"))}
 	c.APNS = APNS{Key: Secret(l.text("apns-key", w.APNSKey.Reveal(), "-----BEGIN")), KeyID: w.APNSKeyID, TeamID: w.APNSTeamID, Topic: w.APNSTopic,
-		Host: w.APNSHost}
+		Host: w.APNSHost, Next: Secret(l.text("apns-key-next", w.APNSKeyNext.Reveal(), "-----BEGIN")), NextID: w.APNSKeyIDNext}
+	l.pushNext(*c)
 	c.PushCA = []byte(l.text("push-ca", w.PushCA, "-----BEGIN"))
 	c.PushAllowHosts = list(w.PushAllowHosts)
 	if c.APNS.Key != "" && (c.APNS.KeyID == "" || c.APNS.TeamID == "" || c.APNS.Topic == "") {
@@ -223,6 +228,19 @@ func (l *loader) push(c *Config, w Web) {
 	}
 	if s := c.VAPIDSubject; s != "" && !strings.HasPrefix(s, "https://") && !strings.HasPrefix(s, "mailto:") {
 		l.fault("vapid-subject", "begins with mailto: or https:// (RFC 8292 §2.1), not %q", s)
+	}
+}
+
+// pushNext checks the credentials that are to take over.
+func (l *loader) pushNext(c Config) {
+	if c.FCM.Next != "" && c.FCM.Credentials == "" {
+		l.fault("fcm-credentials-next", "takes over from --fcm-credentials, which is missing")
+	}
+	if c.APNS.Next != "" && c.APNS.Key == "" {
+		l.fault("apns-key-next", "takes over from --apns-key, which is missing")
+	}
+	if (c.APNS.Next == "") != (c.APNS.NextID == "") {
+		l.fault("apns-key-next", "and --apns-key-id-next belong together; one of them is missing")
 	}
 }
 

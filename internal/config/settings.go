@@ -25,9 +25,12 @@ type Web struct {
 	MetricsAddr       string `name:"metrics-addr" help:"Where Prometheus metrics and pprof listen (default: nowhere)."`
 	Brand             string `name:"brand" default:"Countersign" help:"The name shown in the console and the companion."`
 	FCMCredentials    Secret `name:"fcm-credentials" help:"Service account of Firebase Cloud Messaging: its JSON, or the file that holds it."`
+	FCMNext           Secret `name:"fcm-credentials-next" help:"The service account that takes over from --fcm-credentials; used where that one is refused."`
 	FCMEndpoint       string `name:"fcm-endpoint" help:"Another address of FCM than Google's."`
 	APNSKey           Secret `name:"apns-key" help:"APNs signing key (.p8): its text, or the file that holds it."`
 	APNSKeyID         string `name:"apns-key-id" help:"Key id of --apns-key."`
+	APNSKeyNext       Secret `name:"apns-key-next" help:"The APNs signing key that takes over from --apns-key; used where that one is refused."`
+	APNSKeyIDNext     string `name:"apns-key-id-next" help:"Key id of --apns-key-next."`
 	APNSTeamID        string `name:"apns-team-id" help:"Apple team of --apns-key."`
 	APNSTopic         string `name:"apns-topic" help:"Bundle id of the companion app."`
 	APNSHost          string `name:"apns-host" help:"Another address of APNs than Apple's."`
@@ -36,6 +39,6 @@ type Web struct {
 	PushAllowHosts    string `name:"push-allow-hosts" help:"Host names that Web Push may reach though their addresses are private, separated by commas."`
 	SMTPURL           Secret `name:"smtp-url" help:"Mail server, smtp://user:password@host:587 or smtps://…"`
 	MailFrom          string `name:"mail-from" help:"Sender of mails."`
-	SCIMRate          string `name:"scim-rate" default:"100" help:"SCIM requests a second for each workspace."`
+	SCIMRate          string `name:"scim-rate" default:"100" help:"SCIM requests a second for each workspace; 0 is no limit, other values under 25 count as 25."`
 	SessionIdle       string `name:"session-idle" default:"12h" help:"A sign-in ends after this time without activity."`
 }

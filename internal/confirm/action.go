@@ -1,60 +1,88 @@
 package confirm
 
 import (
-	"errors"
+	"bytes"
+	"encoding/json"
+	"reflect"
 	"slices"
-	"strings"
 	"time"
-
-	"gorm.io/gorm"
 
 	"github.com/countersign/countersign/internal/actor"
 	"github.com/countersign/countersign/internal/database"
-	"github.com/countersign/countersign/internal/device"
 	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/workspace"
 )
 
-// The actions that can be confirmed.
+// The actions that can be confirmed. Other domains add their own by Register.
 const (
 	RevealToken     = "scim.token.reveal"
 	RegenerateToken = "scim.token.regenerate"
+	RevokeToken     = "scim.token.revoke"
+	ChangePolicy    = "policy.change"
+	LiftFreeze      = "policy.unfreeze"
+	UnlockPerson    = "person.unlock"
 	AddDevice       = "device.add"
 	RemoveDevice    = "device.remove"
 	ActivateDevice  = "device.activate" // made by pairing, never by a person's request
 )
 
-// action is one entry of the registry: who may ask, the lowest mode, and which resource it is about.
-type action struct {
-	says     string           // what the phone shows
-	roles    []directory.Role // who may ask and, checked again then, collect; nil: everybody
-	support  []directory.Role // whose phone support may ask from the server's own terminal, where that is wider
-	lowest   string           // Tap or Code
-	collect  bool             // consumed by POST …/reveal
-	params   func(raw []byte) error
-	resource func(s *Service, tx database.Tx, by actor.Actor, asked string, now time.Time) (string, error)
+// Action is one entry of the registry: who may ask, the lowest mode, what the phone shows and what consuming it does.
+type Action struct {
+	Name    string
+	Says    string           // what the phone shows
+	Roles   []directory.Role // who may ask and, checked again then, collect; nil: everybody
+	Support []directory.Role // whose phone support may ask from the server's own terminal, where that is wider
+	Lowest  string           // Tap or Code
+	Guarded bool             // a frozen workspace refuses it, and one that asks for two admins wants a second approval
+	Locks   bool             // consuming it locks the workspace's row, so that is locked before everything else
+
+	// Params refuses parameters that could not be carried out; nil: they mean nothing to this action. They are kept as the bytes of the request
+	// and the phone signs their hash.
+	Params func(raw []byte) error
+	// Shows says more precisely than Says what the phone shows, from what will be done; nil: Says alone.
+	Shows func(tx database.Tx, by actor.Actor, resource string, params []byte) (string, error)
+	// Resource checks what the action is about and names it; nil: it is about nothing in particular.
+	Resource func(tx database.Tx, by actor.Actor, asked string, now time.Time) (string, error)
+	// Consume does what was confirmed, in the transaction that consumes the confirmation; nil: the caller of Spend does it there itself.
+	Consume func(tx database.Tx, by actor.Actor, c Confirmed) error
+
+	collect bool // consumed by Collect, which hands out a token
 }
 
-var actions = map[string]action{
-	RevealToken: {says: "View the SCIM API authentication token", roles: directory.AdminRoles, lowest: Tap, collect: true, resource: (*Service).liveToken},
-	RegenerateToken: {says: "Regenerate the SCIM API authentication token", roles: []directory.Role{directory.Owner, directory.SuperAdmin}, lowest: Code,
-		support: directory.AdminRoles, collect: true, params: checkRegenerate, resource: (*Service).tokenOrNew},
-	AddDevice:    {says: "Pair another phone", lowest: Code, resource: noResource},
-	RemoveDevice: {says: "Remove a phone", lowest: Code, resource: (*Service).ownDevice},
+// Confirmed is what a person has confirmed.
+type Confirmed struct {
+	ID       string
+	Action   string
+	Resource string
+	Params   []byte // the bytes whose hash the phone signed; nil: none
+	Device   string // name of the phone that approved
+	At       time.Time
 }
 
-const (
-	tokenPrefix  = "scim_token:"
-	newToken     = tokenPrefix + "new"
-	devicePrefix = "device:"
-)
+// Register adds an action of another domain. It is called while the service is wired; an entry that cannot work is a mistake of the program.
+func (s *Service) Register(a Action) {
+	if _, taken := s.actions[a.Name]; taken || a.Name == "" || a.Says == "" || a.Lowest != Tap && a.Lowest != Code {
+		panic("confirm: action " + a.Name + " is registered twice or incomplete")
+	}
+	s.actions[a.Name] = a
+}
+
+// Actions are the names of all registered actions, sorted.
+func (s *Service) Actions() []string {
+	out := make([]string, 0, len(s.actions))
+	for name := range s.actions {
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}
 
 // allows says whether by, whose role is role now, may ask and collect.
-func (a action) allows(by actor.Actor, role directory.Role) error {
-	roles := a.roles
-	if by.Kind == actor.Operator && a.support != nil {
-		roles = a.support
+func (a Action) allows(by actor.Actor, role directory.Role) error {
+	roles := a.Roles
+	if by.Kind == actor.Operator && a.Support != nil {
+		roles = a.Support
 	}
 	if roles == nil || slices.Contains(roles, role) {
 		return nil
@@ -62,54 +90,56 @@ func (a action) allows(by actor.Actor, role directory.Role) error {
 	return ErrForbidden.With("allowed_roles", roles)
 }
 
-// liveToken: without a resource the live token is meant, and the answer names it.
-func (s *Service) liveToken(tx database.Tx, by actor.Actor, asked string, _ time.Time) (string, error) {
-	t, err := workspace.ActiveToken(tx.DB, by.Workspace)
-	switch {
-	case err != nil:
-		return "", err
-	case asked != "" && asked != tokenPrefix+t.ID:
-		return "", fault.ErrNotFound
+// checkParams refuses parameters that the action could not carry out.
+func (a Action) checkParams(raw []byte) error {
+	if a.Params == nil || raw == nil && a.Name != ChangePolicy { // a policy without parameters would be no policy
+		return nil
 	}
-	return tokenPrefix + t.ID, nil
+	return a.Params(raw)
 }
 
-func (s *Service) tokenOrNew(tx database.Tx, by actor.Actor, asked string, now time.Time) (string, error) {
-	live, err := s.liveToken(tx, by, "", now)
-	none := errors.Is(err, workspace.ErrNoToken)
-	switch {
-	case err != nil && !none:
-		return "", err
-	case none && (asked == "" || asked == newToken):
-		return newToken, nil
-	case asked != "" && asked != live:
-		return "", fault.ErrNotFound
+// shows is what the phone shows of it.
+func (a Action) shows(tx database.Tx, by actor.Actor, resource string, params []byte) (string, error) {
+	if a.Shows == nil {
+		return a.Says, nil
 	}
-	return live, nil
+	return a.Shows(tx, by, resource, params)
 }
 
-func noResource(_ *Service, _ database.Tx, _ actor.Actor, asked string, _ time.Time) (string, error) {
-	if asked != "" {
+// resource is what the action is about, checked.
+func (a Action) resource(tx database.Tx, by actor.Actor, asked string, now time.Time) (string, error) {
+	switch {
+	case a.Resource != nil:
+		return a.Resource(tx, by, asked, now)
+	case asked != "":
 		return "", ErrUnknownAction
 	}
 	return "", nil
 }
 
-func (s *Service) ownDevice(tx database.Tx, by actor.Actor, asked string, _ time.Time) (string, error) {
-	id, ok := strings.CutPrefix(asked, devicePrefix)
-	if !ok {
-		return "", ErrUnknownAction
+// sameParams says whether two JSON values mean the same, whatever the order of their members.
+func sameParams(a, b []byte) bool {
+	if a == nil || b == nil {
+		return len(a) == len(b)
 	}
-	d, err := device.Find(tx.DB, by.Workspace, id)
-	if err != nil || d.Person != by.Person || d.State == device.Removed {
-		return "", errors.Join(ignoreNotFound(err), fault.ErrNotFound)
+	read := func(raw []byte) (v any, err error) {
+		d := json.NewDecoder(bytes.NewReader(raw))
+		d.UseNumber()
+		err = d.Decode(&v)
+		return v, err
 	}
-	return asked, nil
+	x, err1 := read(a)
+	y, err2 := read(b)
+	return err1 == nil && err2 == nil && reflect.DeepEqual(x, y)
 }
 
-func ignoreNotFound(err error) error {
-	if errors.Is(err, fault.ErrNotFound) || errors.Is(err, gorm.ErrRecordNotFound) {
+// ErrFrozen refuses to show tokens after somebody reported a request they did not know.
+var ErrFrozen = fault.New(fault.Locked, "frozen", "Tokens are not shown: somebody reported a request they did not make. The Owner lifts this under Workspace Configuration, Security.")
+
+// open refuses a guarded action while the workspace is frozen.
+func (a Action) open(ws workspace.Workspace) error {
+	if !a.Guarded || ws.FrozenAt == nil {
 		return nil
 	}
-	return err
+	return ErrFrozen.With("since", *ws.FrozenAt)
 }

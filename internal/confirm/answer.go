@@ -16,7 +16,9 @@ import (
 	"github.com/countersign/countersign/internal/failpoint"
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/httpkit"
+	"github.com/countersign/countersign/internal/limit"
 	"github.com/countersign/countersign/internal/signing"
+	"github.com/countersign/countersign/internal/workspace"
 )
 
 // Answer is what a phone sends back.
@@ -52,23 +54,25 @@ func (s *Service) answer(ctx context.Context, req device.Signed, id string, a An
 	}
 	var refused error // a wrong code is counted, so its transaction commits
 	err = s.DB.InTx(ctx, func(tx database.Tx) error {
+		if err := s.lockBefore(tx, by, ch, resp); err != nil {
+			return err
+		}
 		if err := s.Devices.Record(tx, req); err != nil {
 			return err
 		}
-		if resp.DEC == "deny" || ch.Mode == Code { // these may write the person's row, which everybody locks first
-			if _, err := lockPerson(tx, by.Person); err != nil {
+		if reports(by, ch, resp) {
+			if err := lockLive(tx, ch.PersonID); err != nil {
 				return err
 			}
 		}
-		r, err := lock(tx, by.Workspace, id)
+		h, err := s.lockAt(tx, by, id)
 		if err != nil {
 			return err
 		}
-		now, err := tx.Now()
-		if err != nil {
-			return err
+		state, refused, err = s.judge(tx, by, d, ch, h, resp, a)
+		if reports(by, ch, resp) {
+			state, refused, err = s.report(tx, by, h.Row, h.Clock, verdict{state, refused, err})
 		}
-		state, refused, err = s.judge(tx, by, d, r.at(now), resp, a, now)
 		return err
 	})
 	if err != nil {
@@ -77,19 +81,38 @@ func (s *Service) answer(ctx context.Context, req device.Signed, id string, a An
 	return state, true, refused
 }
 
+// lockBefore takes, in the one order of locks, what an answer may need beyond its own row: a plain tap needs nothing.
+func (s *Service) lockBefore(tx database.Tx, by actor.Actor, ch asked, resp response) error {
+	if reports(by, ch, resp) {
+		if _, err := workspace.Lock(tx, by.Workspace); err != nil {
+			return err
+		}
+	}
+	if resp.DEC == "deny" || ch.Mode == Code || ch.Action == ActivateDevice || ch.ApprovalsNeeded > 1 {
+		_, err := lockPeople(tx, by.Person, ch.PersonID)
+		return err
+	}
+	return nil
+}
+
 // asked is a challenge with what of its confirmation never changes.
 type asked struct {
-	Challenge string
-	ServerSig []byte
-	Kid       string
-	Mode      string
+	Challenge       string
+	ServerSig       []byte
+	Kid             string
+	Mode            string
+	Action          string
+	PersonID        string
+	ApprovalsNeeded int
+	SameNetwork     bool // the workspace wants phone and browser in one network
 }
 
 // challengeOf is the challenge that a phone was given for a confirmation.
 func (s *Service) challengeOf(db *gorm.DB, by actor.Actor, id string) (asked, error) {
 	var ch asked
-	res := db.Raw(`SELECT ch.challenge, ch.server_sig, ch.kid, c.mode FROM challenges ch JOIN confirmations c ON c.id = ch.confirmation_id
-		WHERE ch.confirmation_id = ? AND ch.device_id = ? AND c.workspace_id = ?`, id, by.Device, by.Workspace).Scan(&ch)
+	res := db.Raw(`SELECT ch.challenge, ch.server_sig, ch.kid, c.mode, c.action, c.person_id, c.approvals_needed, w.same_network FROM challenges ch
+		JOIN confirmations c ON c.id = ch.confirmation_id JOIN workspaces w ON w.id = c.workspace_id WHERE ch.confirmation_id = ? AND ch.device_id = ? AND c.workspace_id = ?`,
+		id, by.Device, by.Workspace).Scan(&ch)
 	if res.Error == nil && res.RowsAffected == 0 {
 		return ch, fault.ErrNotFound
 	}
@@ -133,23 +156,34 @@ func (r response) check() error {
 	return nil
 }
 
-// judge decides a locked row at now. refused is an answer that has been written down but is not what the phone hoped for.
-func (s *Service) judge(tx database.Tx, by actor.Actor, d device.Device, r row, resp response, a Answer, now time.Time) (state State, refused, err error) {
-	if r.DecidedBy != nil && *r.DecidedBy == d.ID {
-		return s.again(tx, r, resp, a)
-	}
+// judge decides a locked row at the clock that was read behind its lock. refused is an answer that has been written down but is not what the phone hoped for.
+func (s *Service) judge(tx database.Tx, by actor.Actor, d device.Device, ch asked, h held, resp response, a Answer) (state State, refused, err error) {
+	r, now := h.Row.at(h.Clock), h.Clock
+	mine, err := voted(tx, r, by.Person)
 	switch {
+	case err != nil:
+		return "", nil, err
+	case mine != nil && mine.DeviceID == d.ID && resp.DEC == "approve" && r.State == Pending:
+		return Pending, nil, nil
+	case mine != nil && mine.DeviceID == d.ID && resp.DEC == "approve" && r.DecidedAt != nil && r.State != Denied:
+		return Approved, nil, nil // also when it was cancelled or ran out afterwards: the phone asks what became of its answer
+	case r.DecidedBy != nil && *r.DecidedBy == d.ID:
+		return s.again(tx, r, resp, a)
 	case r.State == Expired && r.Reason == "":
 		return "", nil, ErrExpired
-	case r.State != Pending:
-		return "", nil, ErrAlreadyAnswered.With("state", r.State)
+	case r.State != Pending, mine != nil && resp.DEC == "approve":
+		return "", nil, answered(r)
 	case resp.DEC == "deny":
 		return Denied, nil, s.deny(tx, by, d, r, resp, a, now)
 	}
+	if h.LockedUntil != nil && now.Before(*h.LockedUntil) {
+		return "", nil, ErrLocked.After(h.LockedUntil.Sub(now))
+	}
+	if ch.SameNetwork && by.Person == r.PersonID && r.Action != ActivateDevice && r.Network != limit.Network(by.IP) {
+		refused, err = s.mismatched(tx, by, d, r, a, now)
+		return "", refused, err
+	}
 	if r.Mode == Code {
-		if locked, err := s.lockedFor(tx, r, now); err != nil || locked != nil {
-			return "", nil, errors.Join(err, locked)
-		}
 		right, err := s.code(r)
 		if err != nil {
 			return "", nil, err
@@ -159,7 +193,31 @@ func (s *Service) judge(tx database.Tx, by actor.Actor, d device.Device, r row, 
 			return "", refused, err
 		}
 	}
+	if r.ApprovalsNeeded > 1 {
+		state, err = s.vote(tx, by, d, r, a, now)
+		return state, nil, err
+	}
 	return Approved, nil, s.approve(tx, by, d, r, a, now)
+}
+
+// answered says that a confirmation is over, and why: a phone can then tell "a newer request replaced this one" from "cancelled".
+func answered(r row) *fault.Error {
+	e := ErrAlreadyAnswered.With("state", r.State)
+	if why := shownReason(r); why != "" {
+		e = e.With("reason", why)
+	}
+	return e
+}
+
+// mismatched ends a question that is approved from another network than it was asked from, where the workspace's policy refuses that. Without
+// a database of places the network (/24, or /48) is all that phone and browser can be compared by.
+func (s *Service) mismatched(tx database.Tx, by actor.Actor, d device.Device, r row, a Answer, now time.Time) (refused, err error) {
+	if err := s.decide(tx, d, r, Denied, reasonMismatch, a, now); err != nil {
+		return nil, err
+	}
+	err = s.told(tx, by, r, "confirmation.denied", audit.Detail{"reason": reasonMismatch}, now)
+	r.State, r.Reason = Denied, reasonMismatch
+	return answered(r), err
 }
 
 // again is the same phone answering once more: the same decision has the same result, counted once; a denial may gain its reason.
@@ -176,10 +234,10 @@ func (s *Service) again(tx database.Tx, r row, resp response, a Answer) (State, 
 		if bytes.Equal(r.LastWrong, hash(a.Response)) {
 			return "", ErrWrongCode.With("tries_left", 0), nil
 		}
-		return "", nil, ErrAlreadyAnswered.With("state", r.State)
+		return "", nil, answered(r)
 	}
 	if said != first {
-		return "", nil, ErrAlreadyAnswered.With("state", r.State)
+		return "", nil, answered(r)
 	}
 	if r.State == Denied && r.Reason == "" && resp.Reason != "" {
 		err := tx.Model(&row{}).Where("id = ? AND state = ?", r.ID, Denied).Updates(map[string]any{"reason": denyReason(resp.Reason)}).Error
@@ -199,20 +257,21 @@ func denyReason(said string) string {
 }
 
 func (s *Service) approve(tx database.Tx, by actor.Actor, d device.Device, r row, a Answer, now time.Time) error {
+	if r.Action != ActivateDevice {
+		return s.approveAtOnce(tx, by, d, r, a, now)
+	}
 	if err := s.decide(tx, d, r, Approved, "", a, now); err != nil {
 		return err
 	}
-	if r.Action == ActivateDevice {
-		if err := s.Devices.Activate(tx, by, d.ID, now); err != nil {
-			return err
-		}
-		if err := s.firstBrowser(tx, d, now); err != nil {
-			return err
-		}
-		r.State, r.Version = Approved, r.Version+1
-		if err := set(tx, r, Consumed, map[string]any{"consumed_at": now}); err != nil {
-			return err
-		}
+	if err := s.Devices.Activate(tx, by, d.ID, now); err != nil {
+		return err
+	}
+	if err := s.firstBrowser(tx, d, now); err != nil {
+		return err
+	}
+	r.State, r.Version = Approved, r.Version+1
+	if err := set(tx, r, Consumed, map[string]any{"consumed_at": now}); err != nil {
+		return err
 	}
 	return s.told(tx, by, r, "confirmation.approved", nil, now)
 }
@@ -273,7 +332,7 @@ func (s *Service) wrongCode(tx database.Tx, by actor.Actor, d device.Device, r r
 	if err != nil {
 		return nil, err
 	}
-	if err := s.countWrong(tx, by, r.PersonID, now); err != nil {
+	if err := s.countWrong(tx, by, by.Person, now); err != nil {
 		return nil, err
 	}
 	return ErrWrongCode.With("tries_left", left), nil
@@ -292,6 +351,9 @@ func (s *Service) countWrong(tx database.Tx, by actor.Actor, person string, now 
 		if err := audit.RecordAt(tx, by, "confirmation.locked", person, audit.Detail{"until": until}, now); err != nil {
 			return err
 		}
+		if err := s.tellLocked(tx, by.Workspace, person, until, now); err != nil {
+			return err
+		}
 	}
 	return s.remember(tx, person, values)
 }
@@ -305,18 +367,6 @@ func lockFor(before int) time.Duration {
 		return time.Hour
 	}
 	return 100 * 365 * 24 * time.Hour
-}
-
-func (s *Service) lockedFor(tx database.Tx, r row, now time.Time) (*fault.Error, error) {
-	var p personRow
-	err := tx.Where("person_id = ?", r.PersonID).Take(&p).Error
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return nil, nil //nolint:nilnil // nothing is known against this person
-	}
-	if err != nil || p.LockedUntil == nil || !now.Before(*p.LockedUntil) {
-		return nil, err
-	}
-	return ErrLocked.After(p.LockedUntil.Sub(now)), nil
 }
 
 func (s *Service) remember(tx database.Tx, person string, values map[string]any) error {

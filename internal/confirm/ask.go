@@ -16,7 +16,6 @@ import (
 	"github.com/countersign/countersign/internal/failpoint"
 	"github.com/countersign/countersign/internal/ident"
 	"github.com/countersign/countersign/internal/limit"
-	"github.com/countersign/countersign/internal/serverkeys"
 	"github.com/countersign/countersign/internal/workspace"
 )
 
@@ -30,47 +29,19 @@ type Ask struct {
 // Ask makes a confirmation, or gives back the live one of the same session, action, resource and parameters (created false). Another live one
 // of the same session is superseded. The row is written first and pushed second: a push service that is down changes nothing here.
 func (s *Service) Ask(ctx context.Context, by actor.Actor, a Ask) (v View, created bool, err error) {
-	act, known := actions[a.Action]
+	act, known := s.actions[a.Action]
 	if !known {
 		return View{}, false, ErrUnknownAction
 	}
 	if err := act.allows(by, directory.Role(by.Role)); err != nil {
 		return View{}, false, err
 	}
-	if a.Params != nil && act.params != nil {
-		if err := act.params(a.Params); err != nil {
-			return View{}, false, err
-		}
-	}
-	key, err := s.Keys.Current(ctx, serverkeys.Challenge)
-	if err != nil {
+	if err := act.checkParams(a.Params); err != nil {
 		return View{}, false, err
 	}
 	err = s.DB.InTx(ctx, func(tx database.Tx) error {
-		p, err := lockPerson(tx, by.Person)
-		if err != nil {
-			return err
-		}
-		now, err := tx.Now()
-		if err != nil {
-			return err
-		}
-		if a.Resource, err = act.resource(s, tx, by, a.Resource, now); err != nil {
-			return err
-		}
-		if err := s.expireOf(tx, by, now); err != nil {
-			return err
-		}
-		live, err := s.liveOf(tx, by)
-		if err != nil {
-			return err
-		}
-		if same := find(live, by, a); same != nil {
-			v, err = s.withCode(tx, *same, now)
-			return err
-		}
-		created = true
-		v, err = s.ask(tx, by, a, act, p, live, key, now)
+		v, created, err = s.askIn(tx, by, a, act)
+		failpoint.Reach("asking")
 		return err
 	})
 	if err == nil && created {
@@ -79,7 +50,56 @@ func (s *Service) Ask(ctx context.Context, by actor.Actor, a Ask) (v View, creat
 	return v, created, err
 }
 
-func (s *Service) ask(tx database.Tx, by actor.Actor, a Ask, act action, p personRow, live []row, key serverkeys.Key, now time.Time) (View, error) {
+func (s *Service) askIn(tx database.Tx, by actor.Actor, a Ask, act Action) (v View, created bool, err error) {
+	ws, err := workspace.Find(tx.DB, by.Workspace)
+	if err != nil {
+		return v, false, err
+	}
+	seconds, err := s.seconds(tx, by, act, ws)
+	if err != nil {
+		return v, false, err
+	}
+	people, err := lockPeople(tx, append(seconds.ids(), by.Person)...)
+	if err != nil {
+		return v, false, err
+	}
+	now, err := tx.Now()
+	if err != nil {
+		return v, false, err
+	}
+	if a.Resource, err = act.resource(tx, by, a.Resource, now); err != nil {
+		return v, false, err
+	}
+	if err := s.expireOf(tx, by, now); err != nil {
+		return v, false, err
+	}
+	live, err := s.liveOf(tx, by)
+	if err != nil {
+		return v, false, err
+	}
+	if same := find(live, by, a); same != nil {
+		v, err = s.withCode(tx, *same, now)
+		return v, false, err
+	}
+	v, err = s.ask(tx, by, a, asking{act, ws, people, seconds, live, now})
+	return v, true, err
+}
+
+// asking is what is known, and locked, when a new question is made.
+type asking struct {
+	act     Action
+	ws      workspace.Workspace
+	people  map[string]personRow
+	seconds seconds
+	live    []row
+	now     time.Time
+}
+
+func (s *Service) ask(tx database.Tx, by actor.Actor, a Ask, k asking) (View, error) {
+	p := k.people[by.Person]
+	if err := k.act.open(k.ws); err != nil {
+		return View{}, err
+	}
 	phones, err := device.ActiveOf(tx.DB, by.Workspace, by.Person)
 	if err != nil {
 		return View{}, err
@@ -87,30 +107,36 @@ func (s *Service) ask(tx database.Tx, by actor.Actor, a Ask, act action, p perso
 	if len(phones) == 0 {
 		return View{}, ErrNoDevice
 	}
-	if err := s.allowed(tx, by, p, live, now); err != nil {
+	if k.seconds.needed && len(k.seconds.phones) == 0 {
+		return View{}, ErrNoSecond
+	}
+	if err := s.allowed(tx, by, p, k.live, k.now); err != nil {
 		return View{}, err
 	}
-	for _, r := range live {
+	for _, r := range k.live {
 		if r.State == Pending && bytes.Equal(r.SessionHash, by.Session) {
-			if err := s.cancel(tx, by, r, reasonSuperseded, now); err != nil {
+			if err := s.cancel(tx, by, r, reasonSuperseded, k.now); err != nil {
 				return View{}, err
 			}
 		}
 	}
-	ws, err := workspace.Find(tx.DB, by.Workspace)
+	news, err := s.doubts(tx, by, p, k.now)
 	if err != nil {
 		return View{}, err
 	}
-	news, err := s.doubts(tx, by, p, now)
+	says, err := k.act.shows(tx, by, a.Resource, a.Params)
 	if err != nil {
 		return View{}, err
 	}
-	q := question{ask: a, says: act.says, mode: mode(ws.Policy, act.lowest, news), news: news.shown, life: ws.ConfirmationTTL, budget: max(0, maxPushes-p.Pushes), limited: true}
-	r, err := s.write(tx, by, ws, q, phones, key, now)
+	q := question{ask: a, says: says, mode: mode(k.ws.Policy, k.act.Lowest, news), news: news.shown, life: k.ws.ConfirmationTTL, people: k.people, limited: true, needed: 1}
+	if k.seconds.needed { // the second admin reads the digits from who asks: nobody approves for a stranger by a tap
+		q.mode, q.needed = Code, 2
+	}
+	r, err := s.write(tx, by, k.ws, q, append(phones, k.seconds.phones...), k.now)
 	if err != nil {
 		return View{}, err
 	}
-	return s.withCode(tx, r, now)
+	return s.withCode(tx, r, k.now)
 }
 
 // question is what write needs to know beyond who asks.
@@ -120,12 +146,13 @@ type question struct {
 	mode    string
 	news    []string
 	life    time.Duration
-	budget  int  // pushes that may be sent
-	limited bool // counts towards limits and the push budget
+	needed  int                  // persons who have to approve
+	people  map[string]personRow // those who are asked, with the pushes they have had
+	limited bool                 // counts towards limits and the push budget
 }
 
 // write makes the row, one signed challenge for each phone, and the pushes.
-func (s *Service) write(tx database.Tx, by actor.Actor, ws workspace.Workspace, q question, phones []device.Device, key serverkeys.Key, now time.Time) (row, error) {
+func (s *Service) write(tx database.Tx, by actor.Actor, ws workspace.Workspace, q question, phones []device.Device, now time.Time) (row, error) {
 	shown := s.context(by, ws, q)
 	text, err := json.Marshal(shown)
 	if err != nil {
@@ -133,31 +160,27 @@ func (s *Service) write(tx database.Tx, by actor.Actor, ws workspace.Workspace, 
 	}
 	r := row{ID: ident.New("cnf"), WorkspaceID: by.Workspace, PersonID: by.Person, SessionHash: by.Session, BrowserHash: by.Browser,
 		Network: limit.Network(by.IP), Action: q.ask.Action, Resource: q.ask.Resource, Params: q.ask.Params, Mode: q.mode, Context: string(text),
-		State: Pending, Version: 1, CreatedAt: now, ExpiresAt: now.Add(q.life)}
+		State: Pending, Version: 1, CreatedAt: now, ExpiresAt: now.Add(q.life), ApprovalsNeeded: q.needed}
 	if q.mode == Code {
 		if r.CodeSealed, err = s.Vault.Seal([]byte(ident.Digits(6)), codePlace(r.ID)); err != nil {
 			return row{}, err
 		}
 	}
-	pushed := 0
 	challenges := make([]challengeRow, len(phones))
+	pushed := map[string]int{}
 	for i, d := range phones {
-		if challenges[i], err = s.challenge(r, d, shown, key, now); err != nil {
+		if challenges[i], err = s.challenge(tx, r, d, shown, now); err != nil {
 			return row{}, err
 		}
-		if d.Push == nil {
+		if challenges[i].Detail = unpushed(d, q, pushed[d.Person], now); challenges[i].Detail != "" {
 			continue
 		}
-		if pushed >= q.budget {
-			challenges[i].Detail = "push_budget"
-			continue
-		}
-		pushed++
+		pushed[d.Person]++
 		if err := s.addPush(tx, r, d.ID, now); err != nil {
 			return row{}, err
 		}
 	}
-	if pushed > 0 {
+	if len(pushed) > 0 {
 		r.PushedAt = &now
 	}
 	if err := tx.Create(&r).Error; err != nil {
@@ -166,21 +189,49 @@ func (s *Service) write(tx database.Tx, by actor.Actor, ws workspace.Workspace, 
 	if err := tx.Create(&challenges).Error; err != nil {
 		return row{}, err
 	}
-	if q.limited && pushed > 0 {
-		if err := tx.Model(&personRow{}).Where("person_id = ?", by.Person).Updates(map[string]any{"pushes": gorm.Expr("pushes + ?", pushed)}).Error; err != nil {
+	if q.limited {
+		if err := countPushes(tx, pushed); err != nil {
 			return row{}, err
 		}
 	}
 	return r, audit.RecordAt(tx, by, "confirmation.asked", r.ID, audit.Detail{"action": r.Action, "resource": r.Resource, "mode": r.Mode, "phones": len(phones)}, now)
 }
 
+// Why a phone was not pushed: it finds the question when its app is opened.
+const (
+	noPush     = "no_push"     // it has no working registration
+	pushBudget = "push_budget" // too many pushes since the person's last success
+	longUnseen = "unseen"      // not heard of for sixty days
+)
+
+// unpushed says why a phone is not pushed; "" where it is.
+func unpushed(d device.Device, q question, pushed int, now time.Time) string {
+	switch {
+	case d.Push == nil:
+		return noPush
+	case !q.limited:
+		return ""
+	case d.LastSeen != nil && now.Sub(*d.LastSeen) > unseenFor:
+		return longUnseen
+	case pushed >= maxPushes-q.people[d.Person].Pushes:
+		return pushBudget
+	}
+	return ""
+}
+
+// countPushes adds to the persons' budgets; they are locked.
+func countPushes(tx database.Tx, pushed map[string]int) error {
+	for person, n := range pushed {
+		if err := tx.Model(&personRow{}).Where("person_id = ?", person).Updates(map[string]any{"pushes": gorm.Expr("pushes + ?", n)}).Error; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // AskActivation asks a matched phone for its first signed answer, outside limits and push budget (wire.md §3.5). It runs in the
 // transaction in which the digits were compared.
 func (s *Service) AskActivation(tx database.Tx, by actor.Actor, d device.Device) error {
-	key, err := s.Keys.Current(tx.Statement.Context, serverkeys.Challenge)
-	if err != nil {
-		return err
-	}
 	now, err := tx.Now()
 	if err != nil {
 		return err
@@ -189,8 +240,8 @@ func (s *Service) AskActivation(tx database.Tx, by actor.Actor, d device.Device)
 	if err != nil {
 		return err
 	}
-	q := question{ask: Ask{Action: ActivateDevice, Resource: devicePrefix + d.ID}, says: "Activate this phone", mode: Tap, life: ws.ConfirmationTTL, budget: 1}
-	_, err = s.write(tx, by, ws, q, []device.Device{d}, key, now)
+	q := question{ask: Ask{Action: ActivateDevice, Resource: devicePrefix + d.ID}, says: "Activate this phone", mode: Tap, life: ws.ConfirmationTTL, needed: 1}
+	_, err = s.write(tx, by, ws, q, []device.Device{d}, now)
 	return err
 }
 

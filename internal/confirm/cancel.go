@@ -2,6 +2,7 @@ package confirm
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"gorm.io/gorm"
@@ -31,10 +32,15 @@ func (s *Service) Cancel(ctx context.Context, by actor.Actor, id string) (View, 
 	return s.View(ctx, by, id)
 }
 
-// Resend pushes the same question again: twice at most, twenty seconds apart, never by itself (protocol.md §5.5).
+// Resend pushes the same question again: twice at most, twenty seconds apart, never by itself (protocol.md §5.5). Where two admins have to
+// approve, those who have not are pushed.
 func (s *Service) Resend(ctx context.Context, by actor.Actor, id string) (View, error) {
 	err := s.DB.InTx(ctx, func(tx database.Tx) error {
-		p, err := lockPerson(tx, by.Person)
+		phones, err := challenged(tx, by.Workspace, id)
+		if err != nil {
+			return err
+		}
+		people, err := lockPeople(tx, append(owners(phones), by.Person)...)
 		if err != nil {
 			return err
 		}
@@ -43,22 +49,53 @@ func (s *Service) Resend(ctx context.Context, by actor.Actor, id string) (View, 
 			return err
 		}
 		r = r.at(now)
+		p := people[by.Person]
 		switch wait := r.resendAfter(now); {
+		case p.LockedUntil != nil && now.Before(*p.LockedUntil):
+			return ErrLocked.After(p.LockedUntil.Sub(now))
 		case r.State == Expired:
 			return ErrExpired
 		case r.State != Pending:
-			return ErrAlreadyAnswered.With("state", r.State)
+			return answered(r)
 		case r.Resends >= maxResends:
 			return ErrLimited.Saying("This request was sent three times. Open the companion app: it is waiting there.").After(r.ExpiresAt.Sub(now))
 		case wait > 0:
 			return ErrLimited.Saying("It was sent a moment ago.").After(wait)
 		}
-		return s.resend(tx, by, r, p, now)
+		return s.resend(tx, by, r, phones, people, now)
 	})
 	if err != nil {
 		return View{}, err
 	}
 	return s.View(ctx, by, id)
+}
+
+// challenged are the phones that were asked; which they are never changes.
+func challenged(tx database.Tx, ws, id string) ([]device.Device, error) {
+	var ids []string
+	if err := tx.Model(&challengeRow{}).Where("confirmation_id = ?", id).Order("device_id").Pluck("device_id", &ids).Error; err != nil {
+		return nil, err
+	}
+	var out []device.Device
+	for _, phone := range ids {
+		d, err := device.Find(tx.DB, ws, phone)
+		if errors.Is(err, fault.ErrNotFound) { // of another workspace, as the confirmation is
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+func owners(phones []device.Device) []string {
+	out := make([]string, len(phones))
+	for i, d := range phones {
+		out[i] = d.Person
+	}
+	return out
 }
 
 func (r row) resendAfter(now time.Time) time.Duration {
@@ -69,30 +106,32 @@ func (r row) resendAfter(now time.Time) time.Duration {
 	return last.Add(resendEvery).Sub(now)
 }
 
-func (s *Service) resend(tx database.Tx, by actor.Actor, r row, p personRow, now time.Time) error {
-	phones, err := device.ActiveOf(tx.DB, by.Workspace, by.Person)
-	if err != nil {
-		return err
-	}
-	pushed := 0
+func (s *Service) resend(tx database.Tx, by actor.Actor, r row, phones []device.Device, people map[string]personRow, now time.Time) error {
+	pushed := map[string]int{}
+	sent := 0
 	for _, d := range phones {
-		if d.Push == nil || pushed >= maxPushes-p.Pushes {
+		done, err := voted(tx, r, d.Person)
+		if err != nil {
+			return err
+		}
+		if done != nil || d.State != device.Active || unpushed(d, question{limited: true, people: people}, pushed[d.Person], now) != "" {
 			continue
 		}
-		pushed++
+		pushed[d.Person]++
+		sent++
 		if err := s.addPush(tx, r, d.ID, now); err != nil {
 			return err
 		}
 	}
-	err = tx.Model(&row{}).Where("id = ? AND state = ?", r.ID, Pending).
+	err := tx.Model(&row{}).Where("id = ? AND state = ?", r.ID, Pending).
 		Updates(map[string]any{"resends": r.Resends + 1, "pushed_at": now, "version": gorm.Expr("version + 1")}).Error
 	if err != nil {
 		return err
 	}
-	if err := s.remember(tx, by.Person, map[string]any{"pushes": gorm.Expr("pushes + ?", pushed)}); err != nil {
+	if err := countPushes(tx, pushed); err != nil {
 		return err
 	}
-	if err := audit.RecordAt(tx, by, "confirmation.resent", r.ID, audit.Detail{"pushes": pushed}, now); err != nil {
+	if err := audit.RecordAt(tx, by, "confirmation.resent", r.ID, audit.Detail{"pushes": sent}, now); err != nil {
 		return err
 	}
 	return s.announce(tx, r.ID, r.Version+1)
@@ -121,9 +160,17 @@ func (s *Service) EndSession(tx database.Tx, by actor.Actor, reason string) erro
 	return s.endAll(tx, by, reason, tx.Where("session_hash = ? AND workspace_id = ?", by.Session, by.Workspace))
 }
 
-// EndPerson cancels what a person has open, in the transaction that deactivates them.
+// Hold takes a person's lock, and then those of their phones, in the transaction that will end both: it is the order in which everybody does.
+func (s *Service) Hold(tx database.Tx, person string) error {
+	if _, err := lockPerson(tx, person); err != nil {
+		return err
+	}
+	return device.HoldOf(tx, person)
+}
+
+// EndPerson cancels what a person has open or has approved for somebody else, in the transaction that deactivates them. Hold came before.
 func (s *Service) EndPerson(tx database.Tx, by actor.Actor, person, reason string) error {
-	return s.endAll(tx, by, reason, tx.Where("person_id = ?", person))
+	return s.endAll(tx, by, reason, tx.Where("person_id = ?", person).Or("id IN (SELECT confirmation_id FROM approvals WHERE person_id = ?)", person))
 }
 
 // EndDevice cancels what a removed phone has approved, and what only it could have answered.
@@ -132,9 +179,9 @@ func (s *Service) EndDevice(tx database.Tx, by actor.Actor, d device.Device, _ s
 	if err != nil {
 		return err
 	}
-	q := tx.Where("person_id = ? AND decided_by = ?", d.Person, d.ID)
+	q := tx.Where("person_id = ? AND decided_by = ?", d.Person, d.ID).Or("id IN (SELECT confirmation_id FROM approvals WHERE device_id = ?)", d.ID)
 	if len(left) == 0 {
-		q = tx.Where("person_id = ?", d.Person)
+		q = tx.Where("person_id = ?", d.Person).Or("id IN (SELECT confirmation_id FROM approvals WHERE device_id = ?)", d.ID)
 	} else {
 		q = q.Or("person_id = ? AND action = ? AND resource = ?", d.Person, ActivateDevice, devicePrefix+d.ID)
 	}
@@ -151,7 +198,12 @@ func (s *Service) endAll(tx database.Tx, by actor.Actor, reason string, which *g
 		return err
 	}
 	for _, r := range rows {
-		if err := s.cancel(tx, by, r, reason, now); err != nil {
+		if to := r.at(now); to.State == Expired { // it had ended before its cause did, and was shown so
+			err = s.end(tx, r, to.State, to.Reason)
+		} else {
+			err = s.cancel(tx, by, r, reason, now)
+		}
+		if err != nil {
 			return err
 		}
 	}

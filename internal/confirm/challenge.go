@@ -8,6 +8,7 @@ import (
 	"github.com/mileusna/useragent"
 
 	"github.com/countersign/countersign/internal/actor"
+	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/device"
 	"github.com/countersign/countersign/internal/ident"
 	"github.com/countersign/countersign/internal/serverkeys"
@@ -76,17 +77,24 @@ func (s *Service) context(by actor.Actor, ws workspace.Workspace, q question) sh
 	return c
 }
 
-// challenge makes the exact bytes that one phone is asked to sign, signed by the server.
-func (s *Service) challenge(r row, d device.Device, shown shownContext, key serverkeys.Key, now time.Time) (challengeRow, error) {
+// challenge makes the exact bytes that one phone is asked to sign, signed by the server with the key that this phone holds to.
+func (s *Service) challenge(tx database.Tx, r row, d device.Device, shown shownContext, now time.Time) (challengeRow, error) {
+	key, err := s.Keys.Of(tx.DB, serverkeys.Challenge, d.ServerKid)
+	if err != nil {
+		return challengeRow{}, err
+	}
 	par := ""
 	if r.Params != nil {
 		par = signing.B64(hash(r.Params))
+	}
+	if d.Person != r.PersonID {
+		shown.Action, shown.New = "Approve for "+shown.Person+": "+shown.Action, []string{}
 	}
 	ctx, err := json.Marshal(shown)
 	if err != nil {
 		return challengeRow{}, err
 	}
-	body, err := json.Marshal(challengeBody{V: 1, Kid: key.ID, CID: r.ID, WSP: r.WorkspaceID, USR: r.PersonID, DEV: d.ID, ACT: r.Action, RES: r.Resource,
+	body, err := json.Marshal(challengeBody{V: 1, Kid: key.ID, CID: r.ID, WSP: r.WorkspaceID, USR: d.Person, DEV: d.ID, ACT: r.Action, RES: r.Resource,
 		PAR: par, SES: sessionMark(r.SessionHash), NON: ident.Secret(32), Mode: r.Mode, CTX: ctx, IAT: now.Unix(), EXP: r.ExpiresAt.Unix()})
 	if err != nil {
 		return challengeRow{}, err

@@ -33,11 +33,14 @@ func (s *Service) Collect(ctx context.Context, by actor.Actor, id string) (Token
 	var t Token
 	var late error // an approval that came too late is written down, so its transaction commits
 	err := s.DB.InTx(ctx, func(tx database.Tx) error {
+		if err := s.lockFor(tx, by, id); err != nil {
+			return err
+		}
 		r, now, err := s.lockOwn(tx, by, id)
 		if err != nil {
 			return err
 		}
-		act := actions[r.Action]
+		act := s.actions[r.Action]
 		if !act.collect {
 			return ErrNotApproved
 		}
@@ -60,24 +63,71 @@ func (s *Service) Collect(ctx context.Context, by actor.Actor, id string) (Token
 	return t, errors.Join(err, late)
 }
 
-// Spend consumes an approved confirmation of another action in the transaction of what it allows. Whatever does not fit is one error and
-// leaves the confirmation unspent.
+// Spend consumes an approved confirmation of another action in the transaction of what it allows, and does what the registry says consuming
+// it does. Whatever does not fit is one error and leaves the confirmation unspent. Locks of the caller's own come after it.
 func (s *Service) Spend(tx database.Tx, by actor.Actor, id, action, resource string) error {
-	if id == "" {
-		return ErrRequired
+	_, err := s.spend(tx, by, id, action, resource)
+	return err
+}
+
+// Perform is Spend in a transaction of its own, for an action whose entry says all that there is to do. params is what the caller means to be
+// done; it has to be what the phone signed.
+func (s *Service) Perform(ctx context.Context, by actor.Actor, id, action, resource string, params []byte) error {
+	return s.DB.InTx(ctx, func(tx database.Tx) error {
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		if _, err := s.actions[action].resource(tx, by, resource, now); err != nil { // what is not there is not there, confirmed or not
+			return err
+		}
+		c, err := s.spend(tx, by, id, action, resource)
+		if err == nil && !sameParams(c.Params, params) {
+			err = ErrRequired
+		}
+		return err
+	})
+}
+
+func (s *Service) spend(tx database.Tx, by actor.Actor, id, action, resource string) (Confirmed, error) {
+	act, known := s.actions[action]
+	if id == "" || !known || act.collect {
+		return Confirmed{}, ErrRequired
+	}
+	if err := s.lockFor(tx, by, id); err != nil {
+		return Confirmed{}, err
 	}
 	r, now, err := s.lockOwn(tx, by, id)
 	if errors.Is(err, fault.ErrNotFound) {
-		return ErrRequired
+		return Confirmed{}, ErrRequired
 	}
 	if err != nil {
-		return err
+		return Confirmed{}, err
 	}
 	r = r.at(now)
 	if r.Action != action || r.Resource != resource || r.State != Approved {
-		return ErrRequired
+		return Confirmed{}, ErrRequired
 	}
-	return s.consume(tx, by, r, actions[action], now)
+	if err := s.consume(tx, by, r, act, now); err != nil {
+		return Confirmed{}, err
+	}
+	c := Confirmed{ID: r.ID, Action: r.Action, Resource: r.Resource, Params: r.Params, Device: r.DecidedName, At: now}
+	if act.Consume == nil {
+		return c, nil
+	}
+	return c, act.Consume(tx, by, c)
+}
+
+// lockFor locks the workspace before all else where consuming the confirmation will write it. What a confirmation is about never changes, so
+// it is read without a lock.
+func (s *Service) lockFor(tx database.Tx, by actor.Actor, id string) error {
+	var action string
+	err := tx.Model(&row{}).Where("id = ? AND workspace_id = ?", id, by.Workspace).Limit(1).Pluck("action", &action).Error
+	if err != nil || !s.actions[action].Locks {
+		return err
+	}
+	_, err = workspace.Lock(tx, by.Workspace)
+	return err
 }
 
 // lockOwn locks a confirmation of the asking session; for everybody else there is none.
@@ -110,12 +160,19 @@ func collectable(r row) error {
 }
 
 // consume is the final gate: the role as it is now, the phone's stored signature, then the one move to consumed.
-func (s *Service) consume(tx database.Tx, by actor.Actor, r row, act action, now time.Time) error {
+func (s *Service) consume(tx database.Tx, by actor.Actor, r row, act Action, now time.Time) error {
 	who, err := role(tx, by)
 	if err != nil {
 		return err
 	}
 	if err := act.allows(by, who); err != nil {
+		return err
+	}
+	ws, err := workspace.Find(tx.DB, by.Workspace)
+	if err != nil {
+		return err
+	}
+	if err := act.open(ws); err != nil {
 		return err
 	}
 	if err := s.proven(tx, r); err != nil {
@@ -138,53 +195,59 @@ func (s *Service) consume(tx database.Tx, by actor.Actor, r row, act action, now
 	return s.announce(tx, r.ID, r.Version+1)
 }
 
-// proven verifies the stored answer again: an "approved" that somebody wrote into the row by hand pays nothing out.
+// proven verifies the stored answers again: an "approved" that somebody wrote into the row by hand pays nothing out.
 func (s *Service) proven(tx database.Tx, r row) error {
 	if r.DecidedBy == nil {
 		return ErrNoSignature
 	}
+	if err := s.signed(tx, r, r.PersonID, *r.DecidedBy, r.DecidedResponse, r.DecidedSig); err != nil {
+		return err
+	}
+	return s.quorumProven(tx, r)
+}
+
+// signed verifies that a phone of person, active still, approved exactly this row.
+func (s *Service) signed(tx database.Tx, r row, person, phone string, answer, sig []byte) error {
 	var ch challengeRow
-	err := tx.Where("confirmation_id = ? AND device_id = ?", r.ID, *r.DecidedBy).Take(&ch).Error
+	err := tx.Where("confirmation_id = ? AND device_id = ?", r.ID, phone).Take(&ch).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return ErrNoSignature
 	}
 	if err != nil {
 		return err
 	}
-	d, err := device.Find(tx.DB, r.WorkspaceID, *r.DecidedBy)
+	d, err := device.Find(tx.DB, r.WorkspaceID, phone)
 	if err != nil {
 		return err
 	}
 	challenge, err := signing.Unb64(ch.Challenge)
-	if err != nil || d.Person != r.PersonID || d.State != device.Active || !signing.Verify(d.UVKey, signing.Response(challenge, r.DecidedResponse), r.DecidedSig) {
+	if err != nil || d.Person != person || d.State != device.Active || !signing.Verify(d.UVKey, signing.Response(challenge, answer), sig) {
 		return ErrNoSignature.Because(err)
 	}
 	var asked challengeBody
 	var said response
-	if err := errors.Join(json.Unmarshal(challenge, &asked), httpkit.Strict(r.DecidedResponse, &said)); err != nil {
+	if err := errors.Join(json.Unmarshal(challenge, &asked), httpkit.Strict(answer, &said)); err != nil {
 		return ErrNoSignature.Because(err)
 	}
-	par := ""
-	if r.Params != nil {
-		par = signing.B64(hash(r.Params))
-	}
-	if said.DEC != "approve" || said.CID != r.ID || said.CHS != signing.B64(hash(challenge)) || asked.CID != r.ID || asked.WSP != r.WorkspaceID ||
-		asked.USR != r.PersonID || asked.ACT != r.Action || asked.RES != r.Resource || asked.PAR != par || asked.Mode != r.Mode ||
-		asked.SES != sessionMark(r.SessionHash) {
+	if said.DEC != "approve" || said.CID != r.ID || said.CHS != signing.B64(hash(challenge)) || !asked.about(r, person, phone) {
 		return ErrNoSignature
 	}
 	return nil
 }
 
-// regenerateParams are the parameters of RegenerateToken, signed by the phone through their hash.
-type regenerateParams struct {
-	Reason  string `json:"reason"`
-	Overlap *int64 `json:"overlap_seconds"`
+// about says whether a challenge asked one phone of person exactly what the row holds.
+func (c challengeBody) about(r row, person, phone string) bool {
+	par := ""
+	if r.Params != nil {
+		par = signing.B64(hash(r.Params))
+	}
+	return c.CID == r.ID && c.WSP == r.WorkspaceID && c.USR == person && c.DEV == phone && c.ACT == r.Action && c.RES == r.Resource && c.PAR == par &&
+		c.Mode == r.Mode && c.SES == sessionMark(r.SessionHash)
 }
 
 func (s *Service) handOut(tx database.Tx, by actor.Actor, r row, now time.Time) (Token, error) {
 	if r.Action == RegenerateToken {
-		return s.regenerate(tx, by, r)
+		return s.regenerate(tx, by, r, now)
 	}
 	plain, info, err := s.Workspaces.Open(tx, by.Workspace, strings.TrimPrefix(r.Resource, tokenPrefix))
 	if errors.Is(err, fault.ErrNotFound) {
@@ -193,33 +256,20 @@ func (s *Service) handOut(tx database.Tx, by actor.Actor, r row, now time.Time) 
 	if err != nil {
 		return Token{}, err
 	}
+	if err := s.showable(tx, info); err != nil {
+		return Token{}, err
+	}
 	previous, err := previousToken(tx, by.Workspace, now)
 	if err != nil {
+		return Token{}, err
+	}
+	if err := s.Workspaces.Shown(tx, by.Workspace, info.ID, now); err != nil {
 		return Token{}, err
 	}
 	return Token{Plain: plain, Info: info, Previous: previous}, audit.RecordAt(tx, by, "token.viewed", info.ID, audit.Detail{"confirmation": r.ID, "device": r.DecidedName}, now)
 }
 
-// checkRegenerate refuses before anybody is asked what could not be done afterwards.
-func checkRegenerate(raw []byte) error {
-	p := regenerateParams{}
-	if err := httpkit.Strict(raw, &p); err != nil {
-		return err
-	}
-	if o := p.overlap(); o < 0 || o > workspace.MaxOverlap {
-		return workspace.ErrOverlap
-	}
-	return nil
-}
-
-func (p regenerateParams) overlap() time.Duration {
-	if p.Overlap == nil {
-		return workspace.DefaultOverlap
-	}
-	return time.Duration(*p.Overlap) * time.Second
-}
-
-func (s *Service) regenerate(tx database.Tx, by actor.Actor, r row) (Token, error) {
+func (s *Service) regenerate(tx database.Tx, by actor.Actor, r row, now time.Time) (Token, error) {
 	p := regenerateParams{}
 	if r.Params != nil {
 		if err := httpkit.Strict(r.Params, &p); err != nil {
@@ -227,7 +277,10 @@ func (s *Service) regenerate(tx database.Tx, by actor.Actor, r row) (Token, erro
 		}
 	}
 	plain, info, previous, err := s.Workspaces.Regenerate(tx, by, by.Workspace, p.Reason, p.overlap())
-	return Token{Plain: plain, Info: info, Previous: previous}, err
+	if err != nil {
+		return Token{}, err
+	}
+	return Token{Plain: plain, Info: info, Previous: previous}, s.Workspaces.Shown(tx, by.Workspace, info.ID, now)
 }
 
 // previousToken is the replaced token that still works, if there is one.

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -15,6 +16,7 @@ import (
 	"github.com/countersign/countersign/internal/actor"
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/device"
+	"github.com/countersign/countersign/internal/failpoint"
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/hub"
 	"github.com/countersign/countersign/internal/outbox"
@@ -47,6 +49,7 @@ const (
 	reasonReported     = "reported"
 	reasonMistake      = "mistake"
 	reasonDevice       = "device_removed"
+	reasonMismatch     = "network_mismatch"
 	// SignedOut and Deactivated are given by those who end a session or a person.
 	SignedOut   = "signed_out"
 	Deactivated = "deactivated"
@@ -71,7 +74,8 @@ const (
 	lockAtWrong    = 10
 	doubtAfterDeny = 15 * time.Minute
 	doubtAfterAsk  = 10 * time.Minute
-	pushSlack      = 10 * time.Second // a push that would arrive this short before the end is not sent
+	unseenFor      = 60 * 24 * time.Hour // a phone not heard of for so long is not pushed
+	pushSlack      = 10 * time.Second    // a push that would arrive this short before the end is not sent
 )
 
 // What confirm refuses.
@@ -88,6 +92,7 @@ var (
 	ErrCollectExpired   = fault.New(fault.Expired, "collect_expired", "The confirmation has expired: more than 60 seconds passed since it was approved. Confirm again.")
 	ErrRequired         = fault.New(fault.Forbidden, "confirmation_required", "This needs a confirmation on your phone first. Nothing was changed.")
 	ErrNoSignature      = fault.New(fault.Forbidden, "no_valid_signature", "The stored approval carries no valid signature of the phone, so nothing is handed out. Tell the operator.")
+	ErrNoSecond         = fault.New(fault.Conflict, "no_second_admin", "This workspace wants two admins to approve, and nobody else who may has a paired phone.")
 	ErrUnknownAction    = fault.New(fault.Invalid, "malformed", "There is no such action, or it does not fit that resource.")
 )
 
@@ -97,19 +102,29 @@ type Deps struct {
 	Vault      *vault.Vault
 	Keys       *serverkeys.Keys
 	Hub        *hub.Hub
+	Bus        hub.Bus // carries hints to this and other processes; nil: this one alone
 	Outbox     *outbox.Outbox
 	Devices    *device.Service
 	Workspaces *workspace.Service
 	Push       push.Sender
-	Log        *slog.Logger
+	// SignOut ends the sign-in that asked, in the transaction in which somebody reports its question.
+	SignOut func(tx database.Tx, workspace string, session []byte) error
+	Log     *slog.Logger
 }
 
 // Service is the confirmations of all workspaces. Make it with New.
-type Service struct{ Deps }
+type Service struct {
+	Deps
+	actions map[string]Action // the registry; only Register writes it, before anything runs
+}
 
 // New is the engine; it takes the tasks "push" and "withdraw" of the outbox.
 func New(d Deps) *Service {
-	s := &Service{d}
+	if d.Bus == nil {
+		d.Bus = hub.Here(d.Hub)
+	}
+	s := &Service{Deps: d, actions: map[string]Action{}}
+	s.own()
 	d.Outbox.Handle(taskPush, s.push)
 	d.Outbox.Handle(taskWithdraw, s.withdraw)
 	return s
@@ -139,6 +154,7 @@ type View struct {
 	DecidedBy    string // the phone's name
 	DecidedAt    *time.Time
 	Devices      []Delivery
+	Quorum       *Quorum // nil where one approval is enough
 	ServerTime   time.Time
 }
 
@@ -174,6 +190,8 @@ type row struct {
 	DecidedResponse []byte
 	DecidedSig      []byte
 	ConsumedAt      *time.Time
+	ApprovalsNeeded int        `gorm:"default:1"`
+	ReportedAt      *time.Time // when the person said that they do not know this request
 }
 
 func (row) TableName() string { return "confirmations" }
@@ -215,14 +233,28 @@ func lock(tx database.Tx, workspaceID, id string) (row, error) {
 	return r, err
 }
 
-// lockPerson reads what survives a question and holds it: all of a person's questions are made one after the other.
+// lockPerson reads what survives a question and holds it: all of a person's questions are made one after the other. The order of locks is the
+// same everywhere, so that nobody waits for somebody who waits for them: workspace, persons by id, phones, confirmations by id.
 func lockPerson(tx database.Tx, person string) (personRow, error) {
-	if err := tx.Exec("INSERT INTO confirmation_people (person_id) VALUES (?) ON CONFLICT DO NOTHING", person).Error; err != nil {
-		return personRow{}, err
+	all, err := lockPeople(tx, person)
+	return all[person], err
+}
+
+// lockPeople is lockPerson for several, in the order of their ids.
+func lockPeople(tx database.Tx, people ...string) (map[string]personRow, error) {
+	slices.Sort(people)
+	out := make(map[string]personRow, len(people))
+	for _, id := range slices.Compact(people) {
+		if err := tx.Exec("INSERT INTO confirmation_people (person_id) VALUES (?) ON CONFLICT DO NOTHING", id).Error; err != nil {
+			return nil, err
+		}
+		var p personRow
+		if err := tx.Lock().Where("person_id = ?", id).Take(&p).Error; err != nil {
+			return nil, err
+		}
+		out[id] = p
 	}
-	var p personRow
-	err := tx.Lock().Where("person_id = ?", person).Take(&p).Error
-	return p, err
+	return out, nil
 }
 
 // at is a row as it is at an instant: past its time it is expired, whether or not the sweeper has written so.
@@ -246,13 +278,13 @@ func set(tx database.Tx, r row, to State, more map[string]any) error {
 	if res.Error == nil && res.RowsAffected == 0 {
 		return ErrAlreadyAnswered.With("state", r.State)
 	}
+	failpoint.Reach("to " + string(to))
 	return res.Error
 }
 
 // announce tells whoever waits, here at commit and on other replicas through the bus. It is a hint; the row is the truth.
 func (s *Service) announce(tx database.Tx, id string, version int64) error {
-	tx.AfterCommit(func() { s.Hub.Publish(Topic(id), version) })
-	return tx.Notify(busChannel, busPayload(Topic(id), version))
+	return s.Bus.Publish(tx, Topic(id), version)
 }
 
 // Topic is the hub's topic of a confirmation.
@@ -283,18 +315,21 @@ type sightRow struct {
 	CreatedAt, ExpiresAt                    time.Time
 	DecidedAt                               *time.Time
 	DecidedName                             string
+	PersonID                                string
+	ApprovalsNeeded                         int
 	DeviceID, DeviceName, Delivery, Detail  string
 	DeliveryAt                              time.Time
 }
 
 func (l sightRow) confirmation() row {
 	return row{ID: l.ID, WorkspaceID: l.WorkspaceID, Action: l.Action, Resource: l.Resource, Mode: l.Mode, CodeSealed: l.CodeSealed, State: l.State,
-		Reason: l.Reason, Version: l.Version, CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt, DecidedAt: l.DecidedAt, DecidedName: l.DecidedName}
+		Reason: l.Reason, Version: l.Version, CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt, DecidedAt: l.DecidedAt, DecidedName: l.DecidedName, PersonID: l.PersonID,
+		ApprovalsNeeded: l.ApprovalsNeeded}
 }
 
 // seen are the columns of a confirmation that a dialog needs: what the phone signed and was shown stays where it is.
 const seen = `c.id, c.workspace_id, c.action, c.resource, c.mode, c.code_sealed, c.state, c.reason, c.version, c.created_at, c.expires_at,
-	c.decided_at, c.decided_name, ch.device_id, d.name AS device_name, ch.delivery, ch.delivery_at, ch.detail`
+	c.decided_at, c.decided_name, c.person_id, c.approvals_needed, ch.device_id, d.name AS device_name, ch.delivery, ch.delivery_at, ch.detail`
 
 func (s *Service) glance(ctx context.Context, by actor.Actor, id string) (View, row, error) {
 	now, err := s.DB.Now(ctx)
@@ -302,7 +337,7 @@ func (s *Service) glance(ctx context.Context, by actor.Actor, id string) (View, 
 		return View{}, row{}, err
 	}
 	var lines []sightRow
-	err = s.DB.Read(ctx).Raw("SELECT "+seen+` FROM confirmations c JOIN challenges ch ON ch.confirmation_id = c.id JOIN devices d ON d.id = ch.device_id
+	err = s.DB.Read(ctx).Raw("SELECT "+seen+` FROM confirmations c JOIN challenges ch ON ch.confirmation_id = c.id JOIN devices d ON d.id = ch.device_id AND d.person_id = c.person_id
 		WHERE c.id = ? AND c.session_hash = ? AND c.workspace_id = ? AND c.person_id = ? ORDER BY d.created_at`, id, by.Session, by.Workspace, by.Person).Scan(&lines).Error
 	if err != nil {
 		return View{}, row{}, err
@@ -310,11 +345,13 @@ func (s *Service) glance(ctx context.Context, by actor.Actor, id string) (View, 
 	if len(lines) == 0 {
 		return View{}, row{}, fault.ErrNotFound
 	}
-	v := present(lines[0].confirmation(), now)
+	r := lines[0].confirmation()
+	v := present(r, now)
 	for _, l := range lines {
 		v.Devices = append(v.Devices, Delivery{ID: l.DeviceID, Name: l.DeviceName, Delivery: l.Delivery, At: l.DeliveryAt, Detail: l.Detail})
 	}
-	return v, lines[0].confirmation(), nil
+	v.Quorum, err = quorumOf(s.DB.Read(ctx), r)
+	return v, r, err
 }
 
 // WorkspaceOf says in which workspace a confirmation is, for a door that has to find out whose session to ask about. It proves nothing.
@@ -353,7 +390,11 @@ func (s *Service) Wait(ctx context.Context, by actor.Actor, id string, since int
 func (s *Service) view(db *gorm.DB, r row, now time.Time) (View, error) {
 	v := present(r, now)
 	err := db.Raw(`SELECT c.device_id AS id, d.name, c.delivery, c.delivery_at AS at, c.detail FROM challenges c
-		JOIN devices d ON d.id = c.device_id WHERE c.confirmation_id = ? ORDER BY d.created_at`, r.ID).Scan(&v.Devices).Error
+		JOIN devices d ON d.id = c.device_id AND d.person_id = ? WHERE c.confirmation_id = ? ORDER BY d.created_at`, r.PersonID, r.ID).Scan(&v.Devices).Error
+	if err != nil {
+		return v, err
+	}
+	v.Quorum, err = quorumOf(db, r)
 	return v, err
 }
 
@@ -371,7 +412,7 @@ func present(r row, now time.Time) View {
 
 // shownReason hides from the requester whether a denial was reported: the requester may be the attacker.
 func shownReason(r row) string {
-	if r.State == Denied && r.Reason != reasonTooMany {
+	if r.State == Denied && r.Reason != reasonTooMany && r.Reason != reasonMismatch || r.Reason == reasonReported {
 		return "denied"
 	}
 	return r.Reason

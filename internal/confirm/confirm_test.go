@@ -1,12 +1,10 @@
 package confirm_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -77,47 +75,6 @@ func TestATapRevealsTheTokenOnceToTheSessionThatAsked(t *testing.T) {
 	})
 }
 
-func TestFiftyAnswersHaveOneWinner(t *testing.T) {
-	apitest.Each(t, func(t *testing.T, w *apitest.World) {
-		ana := w.Workspace("acme")
-		phones := []*apitest.Phone{w.Phone(ana)}
-		for range 4 {
-			phones = append(phones, w.PhoneWith(ana, func(database.Tx) error { return nil }, ""))
-		}
-		v := ask(t, w, ana)
-		var wg sync.WaitGroup
-		won := make([]string, 50)
-		for i := range won {
-			p := phones[i%len(phones)]
-			wg.Go(func() {
-				decision, key := "approve", p.UV
-				if i%2 == 1 {
-					decision, key = "deny", p.Poll
-				}
-				state, err := p.Send(v.ID, p.Answer(v.ID, decision, "", "", key))
-				if err == nil {
-					won[i] = string(state) + " by " + p.ID
-				} else if !errors.Is(err, confirm.ErrAlreadyAnswered) && !errors.Is(err, database.ErrBusy) {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-		distinct := map[string]bool{}
-		for _, s := range won {
-			if s != "" {
-				distinct[s] = true
-			}
-		}
-		if len(distinct) != 1 {
-			t.Errorf("winners: %v", distinct)
-		}
-		if n := count(t, w, ana, v.ID, "confirmation.approved", "confirmation.denied"); n != 1 {
-			t.Errorf("%d decisions in the audit, want 1", n)
-		}
-	})
-}
-
 func count(t *testing.T, w *apitest.World, by actor.Actor, subject string, events ...string) int {
 	t.Helper()
 	all, err := audit.Newest(w.DB.Read(w.Ctx), by.Workspace, 1000)
@@ -131,36 +88,6 @@ func count(t *testing.T, w *apitest.World, by actor.Actor, subject string, event
 		}
 	}
 	return n
-}
-
-func TestFiftyRevealsPayOutOnce(t *testing.T) {
-	apitest.Each(t, func(t *testing.T, w *apitest.World) {
-		ana := w.Workspace("acme")
-		phone := w.Phone(ana)
-		v := ask(t, w, ana)
-		if _, err := phone.Approve(v.ID, ""); err != nil {
-			t.Fatal(err)
-		}
-		var wg sync.WaitGroup
-		var mu sync.Mutex
-		paid := 0
-		for range 50 {
-			wg.Go(func() {
-				token, err := w.Confirms.Collect(context.Background(), ana, v.ID)
-				mu.Lock()
-				defer mu.Unlock()
-				if err == nil && token.Plain != "" {
-					paid++
-				} else if !errors.Is(err, confirm.ErrAlreadyCollected) && !errors.Is(err, database.ErrBusy) {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-		if paid != 1 {
-			t.Errorf("paid out %d times", paid)
-		}
-	})
 }
 
 func TestTheDeadlineIsJudgedByTheDatabaseClock(t *testing.T) {
@@ -425,52 +352,6 @@ func TestASignatureHasToFit(t *testing.T) {
 		must(t, confirm.Approved, state, err)
 		if n := count(t, w, ana, v.ID, "confirmation.approved"); n != 1 {
 			t.Errorf("%d approvals in the audit", n)
-		}
-	})
-}
-
-func TestAnApprovalWrittenIntoTheRowByHandPaysNothingOut(t *testing.T) {
-	apitest.Each(t, func(t *testing.T, w *apitest.World) {
-		ana := w.Workspace("acme")
-		phone := w.Phone(ana)
-		v := ask(t, w, ana)
-		forged := phone.Answer(v.ID, "approve", "", "", apitest.Key(t))
-		w.InTx(func(tx database.Tx) error {
-			now, err := tx.Now()
-			if err != nil {
-				return err
-			}
-			return tx.Exec(`UPDATE confirmations SET state = 'approved', version = version + 1, decided_at = ?, decided_by = ?, decided_response = ?, decided_sig = ?
-				WHERE id = ?`, now, phone.ID, forged.Response, forged.Sig, v.ID).Error
-		})
-		_, err := w.Confirms.Collect(w.Ctx, ana, v.ID)
-		refused(t, confirm.ErrNoSignature, err)
-	})
-}
-
-func TestTheDatabaseItselfRefusesIllegalMoves(t *testing.T) {
-	apitest.Each(t, func(t *testing.T, w *apitest.World) {
-		ana := w.Workspace("acme")
-		phone := w.Phone(ana)
-		v := ask(t, w, ana)
-		if _, err := phone.Deny(v.ID, ""); err != nil {
-			t.Fatal(err)
-		}
-		other := ask(t, w, ana)
-		for name, sql := range map[string]string{
-			"a denied row pending again":   "UPDATE confirmations SET state = 'pending', version = version + 1 WHERE id = '" + v.ID + "'",
-			"pending straight to consumed": "UPDATE confirmations SET state = 'consumed', version = version + 1, consumed_at = created_at, decided_sig = session_hash, code_sealed = NULL WHERE id = '" + other.ID + "'",
-			"a longer life":                "UPDATE confirmations SET expires_at = '2099-01-01 00:00:00+00:00' WHERE id = '" + other.ID + "'",
-			"another session":              "UPDATE confirmations SET session_hash = params WHERE params IS NOT NULL OR session_hash <> (SELECT session_hash FROM confirmations WHERE id = 'none')",
-			"a lower mode":                 "UPDATE confirmations SET mode = 'tap' WHERE id = '" + other.ID + "'",
-		} {
-			if name == "another session" {
-				sql = "UPDATE confirmations SET resource = 'scim_token:other' WHERE id = '" + other.ID + "'"
-			}
-			err := w.DB.InTx(w.Ctx, func(tx database.Tx) error { return tx.Exec(sql).Error })
-			if err == nil {
-				t.Errorf("%s was accepted", name)
-			}
 		}
 	})
 }

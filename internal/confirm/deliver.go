@@ -64,10 +64,15 @@ func (s *Service) push(ctx context.Context, t outbox.Task) error {
 		return err
 	}
 	failpoint.Reach("unpushed")
-	res := s.Push.Send(ctx, *d.Push, push.Message{Type: push.Confirm, Confirmation: r.ID, Workspace: r.WorkspaceID, Expires: r.ExpiresAt})
+	to, res := s.deliver(ctx, *r, *d.Push)
 	s.Log.Info("push", "provider", d.Push.Kind, "outcome", res.Outcome, "reason", res.Reason, "confirmation", r.ID)
 	failpoint.Reach("pushed")
 	err = s.DB.InTx(ctx, func(tx database.Tx) error {
+		if to.Env != d.Push.Env {
+			if err := s.Devices.Moved(tx, p.Workspace, d.ID, *d.Push, to); err != nil {
+				return err
+			}
+		}
 		if err := s.Devices.Pushed(tx, p.Workspace, d.ID, *d.Push, res, now); err != nil {
 			return err
 		}
@@ -86,6 +91,27 @@ func (s *Service) push(ctx context.Context, t outbox.Task) error {
 	}
 	return err
 }
+
+// deliver sends one push. An iPhone that is only being paired may have named the wrong one of Apple's two environments: the other is tried
+// once, and to is then where the push went (protocol.md §6.1).
+func (s *Service) deliver(ctx context.Context, r row, to push.Address) (push.Address, push.Result) {
+	m := push.Message{Type: push.Confirm, Confirmation: r.ID, Workspace: r.WorkspaceID, Expires: r.ExpiresAt}
+	res := s.Push.Send(ctx, to, m)
+	if r.Action != ActivateDevice || to.Kind != push.APNs || res.Reason != badDeviceToken {
+		return to, res
+	}
+	other := to
+	if other.Env = push.Sandbox; to.Env == push.Sandbox {
+		other.Env = push.Production
+	}
+	if second := s.Push.Send(ctx, other, m); second.Outcome == push.Sent {
+		return other, second
+	}
+	return to, res
+}
+
+// badDeviceToken is Apple's word for a token that is none, or one of its other environment.
+const badDeviceToken = "BadDeviceToken"
 
 // pushable reads what a push needs; nil where there is nothing left to push.
 func (s *Service) pushable(ctx context.Context, p pushTask) (*row, device.Device, time.Time, error) {
@@ -120,13 +146,17 @@ func (s *Service) withdraw(ctx context.Context, t outbox.Task) error {
 	if err := db.Where("workspace_id = ? AND id = ?", p.Workspace, p.Confirmation).Take(&r).Error; err != nil {
 		return err
 	}
-	phones, err := device.ActiveOf(db, r.WorkspaceID, r.PersonID)
-	if err != nil {
+	var asked []string
+	if err := db.Model(&challengeRow{}).Where("confirmation_id = ?", r.ID).Order("device_id").Pluck("device_id", &asked).Error; err != nil {
 		return err
 	}
 	var again error
-	for _, d := range phones {
-		if d.Push == nil || r.DecidedBy != nil && *r.DecidedBy == d.ID {
+	for _, id := range asked {
+		d, err := device.Find(db, r.WorkspaceID, id)
+		if err != nil {
+			return err
+		}
+		if d.State != device.Active || d.Push == nil || r.DecidedBy != nil && *r.DecidedBy == d.ID {
 			continue
 		}
 		res := s.Push.Send(ctx, *d.Push, push.Message{Type: push.Done, Confirmation: r.ID, Workspace: r.WorkspaceID, Expires: r.ExpiresAt})

@@ -32,8 +32,9 @@ func (s *Service) Waiting(ctx context.Context, by actor.Actor) (out []Waiting, n
 		return nil, now, err
 	}
 	err = s.DB.Read(ctx).Raw(`SELECT c.id AS c_id, c.action, c.expires_at AS expires FROM challenges ch JOIN confirmations c ON c.id = ch.confirmation_id
-		WHERE ch.device_id = ? AND c.person_id = ? AND c.state = ? AND c.expires_at > ? ORDER BY c.created_at DESC LIMIT 50`,
-		by.Device, by.Person, Pending, now).Scan(&out).Error
+		WHERE ch.device_id = ? AND c.state = ? AND c.expires_at > ? AND (c.approvals_needed = 1 OR NOT EXISTS
+			(SELECT 1 FROM approvals a WHERE a.confirmation_id = c.id AND a.person_id = ?)) ORDER BY c.created_at DESC LIMIT 50`,
+		by.Device, Pending, now, by.Person).Scan(&out).Error
 	return out, now, err
 }
 
@@ -49,6 +50,9 @@ func (s *Service) Pull(ctx context.Context, by actor.Actor, id string) (Question
 
 // Opened notes that the question is on the phone's screen.
 func (s *Service) Opened(ctx context.Context, by actor.Actor, id string) error {
+	if err := s.Foreign(ctx, by, id); err != nil {
+		return err
+	}
 	_, err := s.delivered(ctx, by, id, "opened")
 	return err
 }
@@ -70,7 +74,7 @@ func (s *Service) delivered(ctx context.Context, by actor.Actor, id, how string)
 		case r.State == Expired && r.Reason == "":
 			return ErrExpired
 		case r.State != Pending:
-			return ErrAlreadyAnswered.With("state", r.State)
+			return answered(r)
 		}
 		return s.note(tx, r, by.Device, how, "", now)
 	})

@@ -2,7 +2,6 @@ package confirm_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -14,7 +13,6 @@ import (
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/dbtest"
 	"github.com/countersign/countersign/internal/fakepush"
-	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/push"
 	"github.com/countersign/countersign/internal/push/fcm"
 )
@@ -214,32 +212,4 @@ func TestTheQuestionIsTakenBackFromTheOtherPhone(t *testing.T) {
 			t.Errorf("withdrawn with %s", d.Payload)
 		}
 	})
-}
-
-// An answer that waits for a lock past the deadline is judged after the wait (security.md A-10).
-func TestAnAnswerHeldByALockPastTheDeadlineIsTooLate(t *testing.T) {
-	w := apitest.New(t, database.Postgres, nil)
-	ana := w.Workspace("acme")
-	phone := w.Phone(ana)
-	v := ask(t, w, ana)
-	answered := make(chan error, 1)
-	w.InTx(func(tx database.Tx) error {
-		if err := tx.Exec("SELECT 1 FROM confirmations WHERE id = ? FOR UPDATE", v.ID).Error; err != nil {
-			return err
-		}
-		go func() {
-			_, err := phone.Approve(v.ID, "")
-			answered <- err
-		}()
-		for waiting := int64(0); waiting == 0; { // until the answer stands before the lock
-			if err := w.DB.Read(w.Ctx).Raw("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%confirmations%'").Scan(&waiting).Error; err != nil {
-				return err
-			}
-		}
-		w.Offset.Advance(5*time.Minute + time.Second)
-		return nil
-	})
-	if err := <-answered; !errors.Is(err, confirm.ErrExpired) {
-		t.Errorf("%v, want %v", err, fault.From(confirm.ErrExpired))
-	}
 }

@@ -8,19 +8,16 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/countersign/countersign/internal/database"
-	"github.com/countersign/countersign/internal/hub/relay"
 )
 
 // safetyPoll is how often rows that somebody here waits for are read without having been announced: a lost hint costs at most this.
 const safetyPoll = 1500 * time.Millisecond
 
+// roundTime bounds one safety poll and one sweep; they take milliseconds.
+const roundTime = 5 * time.Second
+
 // sweepBatch bounds one step of the sweeper.
 const sweepBatch = 200
-
-var (
-	busChannel = relay.Channel
-	busPayload = relay.Payload
-)
 
 // Watch runs until ctx ends: it ends confirmations whose time is over, so that dialogs hear it, and reads again, in one query, all rows that
 // this process waits for.
@@ -34,12 +31,17 @@ func (s *Service) Watch(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
-			s.Log.Error("confirmations: sweep", "err", err)
-		}
-		if err := s.poll(ctx, seen); err != nil && ctx.Err() == nil {
-			s.Log.Error("confirmations: safety poll", "err", err)
-		}
+		s.within(ctx, "safety poll", func(ctx context.Context) error { return s.poll(ctx, seen) })
+		s.within(ctx, "sweep", s.sweep)
+	}
+}
+
+// within does one round and gives up on it in time for the next: a database connection that a firewall forgot would wait for ever.
+func (s *Service) within(ctx context.Context, what string, do func(context.Context) error) {
+	bounded, cancel := context.WithTimeout(ctx, roundTime)
+	defer cancel()
+	if err := do(bounded); err != nil && ctx.Err() == nil {
+		s.Log.Error("confirmations: "+what, "err", err)
 	}
 }
 

@@ -3,6 +3,7 @@
 package consoleapi
 
 import (
+	"context"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/httpkit"
+	"github.com/countersign/countersign/internal/provisioning"
 	"github.com/countersign/countersign/internal/signin"
 )
 
@@ -31,6 +33,8 @@ var (
 type Confirmations interface {
 	// Spend consumes an approved confirmation of the asking session in tx, or refuses with confirmation_required.
 	Spend(tx database.Tx, by actor.Actor, id, action, resource string) error
+	// Perform consumes one whose action's entry says all that there is to do; params has to be what the phone signed.
+	Perform(ctx context.Context, by actor.Actor, id, action, resource string, params []byte) error
 }
 
 // Deps is what the door opens to.
@@ -40,6 +44,8 @@ type Deps struct {
 	Directory    *directory.Service
 	Devices      *device.Service
 	Confirms     Confirmations
+	SyncLog      *provisioning.Log
+	Replay       Replay // nil: nothing can be replayed
 	PublicURL    string // without a path
 	CompanionURL string
 	Brand        string
@@ -78,20 +84,56 @@ func (a *API) Mount(g *gin.RouterGroup) {
 	g.POST("/session/verify", a.session(a.verify))
 	g.POST("/session/password", httpkit.Handle(a.setPassword))
 	g.POST("/session/recover", a.session(a.recover))
+	g.POST("/session/passkey/options", httpkit.Handle(a.passkeySignInOptions))
+	g.POST("/session/passkey", httpkit.Handle(a.passkeySignIn))
+	g.POST("/session/verify/passkey/options", a.session(a.passkeyVerifyOptions))
+	g.POST("/session/verify/passkey", a.session(a.passkeyVerify))
+	g.GET("/passkeys", a.session(a.listPasskeys))
+	g.POST("/passkeys/options", a.session(a.passkeyOptions))
+	g.POST("/passkeys", a.session(a.addPasskey))
+	g.PATCH("/passkeys/:id", a.session(a.renamePasskey))
+	g.DELETE("/passkeys/:id", a.session(a.removePasskey))
+	g.POST("/workspaces/:slug/sso", httpkit.Handle(a.beginSSO))
+	g.GET("/sso/callback", httpkit.Handle(a.endSSO))
+	g.GET("/identity-provider", a.session(a.showIdentityProvider))
+	g.PUT("/identity-provider", a.session(a.saveIdentityProvider))
+	g.DELETE("/identity-provider", a.session(a.removeIdentityProvider))
+	g.PUT("/identity-provider/state", a.session(a.turnIdentityProvider))
+	g.POST("/identity-provider/test", a.session(a.testIdentityProvider))
+	g.POST("/identity-provider/domains", a.session(a.addDomain))
+	g.POST("/identity-provider/domains/:domain/prove", a.session(a.proveDomain))
+	g.DELETE("/identity-provider/domains/:domain", a.session(a.removeDomain))
+	g.GET("/people/:id/sso", a.session(a.listLinks))
+	g.GET("/sessions", a.session(a.listSessions))
+	g.DELETE("/sessions", a.session(a.endOtherSessions))
+	g.DELETE("/sessions/:id", a.session(a.endSession))
 
 	g.GET("/directory", a.session(a.showDirectory))
+	a.mountProvisioning(g)
 	g.GET("/people", a.session(a.listPeople))
 	g.POST("/people", a.session(a.addPerson))
 	g.GET("/people/:id", a.session(a.showPerson))
 	g.PATCH("/people/:id", a.session(a.changePerson))
 	g.POST("/people/:id/password-link", a.session(a.passwordLink))
+	g.GET("/people/:id/sessions", a.session(a.listSessionsOf))
+	g.DELETE("/people/:id/sessions", a.session(a.endSessionsOf))
 	g.GET("/teams", a.session(a.listTeams))
+	g.POST("/people/:id/unlock", a.session(a.unlock))
+	g.GET("/policy", a.session(a.showPolicy))
+	g.PUT("/policy", a.session(a.changePolicy))
+	g.POST("/policy/unfreeze", a.session(a.unfreeze))
+	g.POST("/tokens/:id/revoke", a.session(a.revokeToken))
 
 	g.POST("/pairings", a.session(a.pair))
 	g.GET("/pairings/:id", a.session(a.showPairing))
 	g.POST("/pairings/:id/match", a.session(a.match))
 	g.GET("/devices", a.session(a.listDevices))
+	g.PATCH("/devices/:id", a.session(a.renameDevice))
 	g.DELETE("/devices/:id", a.session(a.removeDevice))
+	a.mountRecovery(g)
+	a.mountDirectoryRules(g)
+	g.GET("/notices", a.session(a.listNotices))
+	g.POST("/notices/:id/seen", a.session(a.noticeSeen))
 }
 
 // session runs h for who is signed in.

@@ -34,9 +34,12 @@ type idpResponse struct {
 }
 
 type statusResponse struct {
-	State       string     `json:"state"`
-	LastRequest *time.Time `json:"last_request_at,omitempty"`
-	LastClient  string     `json:"last_client,omitempty"`
+	State        string     `json:"state"`
+	LastRequest  *time.Time `json:"last_request_at,omitempty"`
+	LastClient   string     `json:"last_client,omitempty"`
+	NextExpected *time.Time `json:"next_expected_at,omitempty"`
+	Open         int64      `json:"open"`
+	Sentences    []string   `json:"sentences,omitempty"`
 }
 
 type tokenResponse struct {
@@ -84,9 +87,13 @@ func (a *API) showDirectory(c *gin.Context, in signin.SignedIn) error {
 	if err != nil {
 		return err
 	}
+	told, err := a.syncStatus(c, in, tokens)
+	if err != nil {
+		return err
+	}
 	url := a.PublicURL + "/v1/scim/v2"
 	out := directoryResponse{TenantURL: url, TenantURLStrict: url + "?aadOptscim062020", IDP: idpResponse{SSO: "not_configured"},
-		Status: status(tokens, in.Now), Tokens: make([]tokenResponse, len(tokens)), Counts: countsResponse{counts.People, counts.Teams},
+		Status: told, Tokens: make([]tokenResponse, len(tokens)), Counts: countsResponse{counts.People, counts.Teams},
 		Phone: phone(phones), Can: canResponse{View: in.Actor.Admin(), Regenerate: in.Actor.Manager()}}
 	if out.Status.LastClient != "" {
 		out.IDP.Name = &out.Status.LastClient
@@ -106,7 +113,7 @@ func presentToken(t workspace.Token, now time.Time) tokenResponse {
 		LastUsedBy: t.LastUsedBy, ExpiresAt: optional(t.ExpiresAt), ValidUntil: optional(t.ValidUntil), State: string(t.At(now))}
 }
 
-// status is told by the tokens: whether one is live, and when and by whom any of them was used last.
+// status is told by the tokens, for a workspace whose log is empty: whether one is live, and when and by whom any of them was used last.
 func status(tokens []workspace.Token, now time.Time) statusResponse {
 	var s statusResponse
 	live := false

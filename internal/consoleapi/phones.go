@@ -148,10 +148,35 @@ func (a *API) listDevices(c *gin.Context, in signin.SignedIn) error {
 	}
 	out := devicesResponse{Items: make([]deviceResponse, len(all))}
 	for i, d := range all {
-		out.Items[i] = deviceResponse{ID: d.ID, Name: d.Name, Platform: d.Platform, State: string(d.State), KeyProtection: d.KeyProtection,
-			CreatedAt: d.CreatedAt, LastSeen: optional(d.LastSeen), Push: devicePush{State: d.PushState, DeliveredAt: optional(d.Delivered)}}
+		out.Items[i] = presentDevice(d)
 	}
 	c.JSON(http.StatusOK, out)
+	return nil
+}
+
+func presentDevice(d device.Device) deviceResponse {
+	return deviceResponse{ID: d.ID, Name: d.Name, Platform: d.Platform, State: string(d.State), KeyProtection: d.KeyProtection,
+		CreatedAt: d.CreatedAt, LastSeen: optional(d.LastSeen), Push: devicePush{State: d.PushState, DeliveredAt: optional(d.Delivered)}}
+}
+
+type renameRequest struct {
+	Name string `json:"name"`
+}
+
+func (a *API) renameDevice(c *gin.Context, in signin.SignedIn) error {
+	req, err := httpkit.Decode[renameRequest](c, httpkit.ConsoleBody)
+	if err != nil {
+		return err
+	}
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	d, err := a.Devices.Rename(c.Request.Context(), in.Actor, id, req.Name)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, presentDevice(d))
 	return nil
 }
 

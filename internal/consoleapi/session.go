@@ -1,6 +1,7 @@
 package consoleapi
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/httpkit"
 	"github.com/countersign/countersign/internal/signin"
+	"github.com/countersign/countersign/internal/sso"
 	"github.com/countersign/countersign/internal/workspace"
 )
 
@@ -72,7 +74,12 @@ func (a *API) setup(c *gin.Context) error {
 }
 
 type workspaceResponse struct {
-	Slug string `json:"slug"`
+	Slug string       `json:"slug"`
+	Name string       `json:"name"`
+	SSO  *ssoResponse `json:"sso,omitempty"` // where people can sign in with their organization's provider
+}
+
+type ssoResponse struct {
 	Name string `json:"name"`
 }
 
@@ -81,7 +88,15 @@ func (a *API) workspace(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, workspaceResponse{Slug: w.Slug, Name: w.Name})
+	out := workspaceResponse{Slug: w.Slug, Name: w.Name}
+	p, err := sso.Of(a.DB.Read(c.Request.Context()), w.ID)
+	if err != nil && !errors.Is(err, sso.ErrNone) {
+		return err
+	}
+	if p.Active {
+		out.SSO = &ssoResponse{Name: p.Name}
+	}
+	c.JSON(http.StatusOK, out)
 	return nil
 }
 
@@ -96,13 +111,18 @@ func (a *API) signIn(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, from := c.Request.Context(), a.SignIn.BrowserOf(c.Request)
-	session, err := a.SignIn.SignIn(ctx, from, req.Workspace, req.Email, req.Password)
+	from := a.SignIn.BrowserOf(c.Request)
+	session, err := a.SignIn.SignIn(c.Request.Context(), from, req.Workspace, req.Email, req.Password)
 	if err != nil {
 		return err
 	}
+	return a.answerSignedIn(c, from, session)
+}
+
+// answerSignedIn gives the browser its new session and says who it is signed in as now.
+func (a *API) answerSignedIn(c *gin.Context, from signin.Browser, session signin.Session) error {
 	from.Session = session.Value
-	all, err := a.SignIn.Everyone(ctx, from)
+	all, err := a.SignIn.Everyone(c.Request.Context(), from)
 	if err != nil {
 		return err
 	}

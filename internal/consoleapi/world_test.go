@@ -2,8 +2,10 @@ package consoleapi_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -26,8 +28,10 @@ import (
 	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/hub"
+	"github.com/countersign/countersign/internal/provisioning"
 	"github.com/countersign/countersign/internal/serverkeys"
 	"github.com/countersign/countersign/internal/signin"
+	"github.com/countersign/countersign/internal/sso"
 	"github.com/countersign/countersign/internal/vault"
 	"github.com/countersign/countersign/internal/workspace"
 )
@@ -46,16 +50,24 @@ type world struct {
 	directory  *directory.Service
 	devices    *device.Service
 	confirms   *confirmations
+	syncLog    *provisioning.Log
+	replay     consoleapi.Replay
+	bearer     string // what an identity provider sends as Authorization
 	server     *httptest.Server
 	public     string
 	ahead      *atomic.Int64
 	mu         sync.Mutex
+	txt        []string      // what DNS says of every name
 	ended      []actor.Actor // whom the sign-in told that their session is over
 }
 
 // confirmations stands in for internal/confirm: what it holds is approved.
 type confirmations struct {
 	approved map[string]string // id → action and resource
+}
+
+func (c *confirmations) Perform(_ context.Context, by actor.Actor, id, action, resource string, _ []byte) error {
+	return c.Spend(database.Tx{}, by, id, action, resource)
 }
 
 func (c *confirmations) Spend(_ database.Tx, _ actor.Actor, id, action, resource string) error {
@@ -82,7 +94,9 @@ func newWorld(t *testing.T, dialect, public string) *world {
 	v, err := vault.Open(file)
 	w.must(err)
 	w.workspaces = workspace.New(w.db, v)
-	w.signIn, err = signin.New(signin.Config{DB: w.db, Workspaces: w.workspaces, PublicURL: public, OnEnd: []signin.Ended{
+	single, err := sso.New(sso.Deps{DB: w.db, Vault: v, PublicURL: public, LookupTXT: func(context.Context, string) ([]string, error) { return w.txt, nil }})
+	w.must(err)
+	w.signIn, err = signin.New(signin.Config{DB: w.db, Workspaces: w.workspaces, PublicURL: public, SSO: single, OnEnd: []signin.Ended{
 		func(_ database.Tx, by actor.Actor, _ time.Time) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -92,7 +106,11 @@ func newWorld(t *testing.T, dialect, public string) *world {
 	w.must(err)
 	w.directory = directory.New(w.db, w.signIn.EndAll)
 	w.devices = device.New(device.Deps{DB: w.db, Keys: serverkeys.New(w.db, v, time.Now), Hub: hub.New(), CompanionURL: "http://localhost:8081", Now: time.Now})
-	api, err := consoleapi.New(consoleapi.Deps{DB: w.db, SignIn: w.signIn, Directory: w.directory, Devices: w.devices, Confirms: w.confirms,
+	w.syncLog = provisioning.New(w.db, v, slog.New(slog.DiscardHandler))
+	api, err := consoleapi.New(consoleapi.Deps{DB: w.db, SignIn: w.signIn, Directory: w.directory, Devices: w.devices, Confirms: w.confirms, SyncLog: w.syncLog,
+		Replay: func(ctx context.Context, by actor.Actor, of string, raw provisioning.Raw, dry bool) (provisioning.Replayed, error) {
+			return w.replay(ctx, by, of, raw, dry)
+		},
 		PublicURL: public, CompanionURL: "http://localhost:8081", Brand: "Countersign"})
 	w.must(err)
 	e := gin.New()
@@ -185,6 +203,7 @@ func (b *browser) background() *browser      { return b.with(signin.BackgroundHe
 func (b *browser) cookie(name string) string { return b.cookies()[name] }
 
 func (b *browser) post(path string, body any) answer   { return b.json("POST", path, body) }
+func (b *browser) put(path string, body any) answer    { return b.json("PUT", path, body) }
 func (b *browser) patch(path string, body any) answer  { return b.json("PATCH", path, body) }
 func (b *browser) delete(path string, body any) answer { return b.json("DELETE", path, body) }
 
@@ -211,6 +230,7 @@ func (b *browser) send(method, path, contentType string, body []byte) answer {
 	req.Header.Set("X-Forwarded-For", b.ip)
 	client := *b.w.server.Client()
 	client.Jar = b.jar
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	res, err := client.Do(req)
 	b.w.must(err)
 	raw, err := io.ReadAll(res.Body)

@@ -40,6 +40,7 @@ type DB struct {
 	file    string
 	offset  func() time.Duration
 	seen    lookedAt
+	turns   turns // for SQLite's writer
 	writer  *sql.DB
 	reader  *sql.DB // another pool on SQLite, the same on Postgres
 	w, r    *gorm.DB
@@ -82,6 +83,9 @@ func (db *DB) config() *gorm.Config {
 	}
 }
 
+// uriPath writes a file's name into a URI: folders may have any name.
+var uriPath = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23")
+
 func (db *DB) openSQLite(ctx context.Context, file string) (err error) {
 	db.Dialect, db.file = SQLite, file
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -89,7 +93,7 @@ func (db *DB) openSQLite(ctx context.Context, file string) (err error) {
 	}
 	q := url.Values{"_txlock": {"immediate"}, "_time_format": {"sqlite"}, "_timezone": {"UTC"},
 		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "foreign_keys(1)", "synchronous(FULL)"}}
-	if db.writer, err = sql.Open("sqlite", "file:"+file+"?"+q.Encode()); err != nil {
+	if db.writer, err = sql.Open("sqlite", "file:"+uriPath.Replace(file)+"?"+q.Encode()); err != nil {
 		return err
 	}
 	db.writer.SetMaxOpenConns(1)
@@ -98,7 +102,7 @@ func (db *DB) openSQLite(ctx context.Context, file string) (err error) {
 	}
 	q.Add("_pragma", "query_only(1)")
 	q.Del("_txlock")
-	if db.reader, err = sql.Open("sqlite", "file:"+file+"?"+q.Encode()); err != nil {
+	if db.reader, err = sql.Open("sqlite", "file:"+uriPath.Replace(file)+"?"+q.Encode()); err != nil {
 		return err
 	}
 	db.reader.SetMaxOpenConns(8)
@@ -134,6 +138,7 @@ func (db *DB) openPostgres(ctx context.Context, rawURL string) error {
 	if err != nil {
 		return errors.New("database URL: not a Postgres address") // pgx repeats the password in its text
 	}
+	dial(pc)
 	db.writer = stdlib.OpenDB(*pc, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
 		c.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
 		_, err := c.Exec(ctx, "SET lock_timeout = '5s'")

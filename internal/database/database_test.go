@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -152,5 +154,24 @@ func TestReplicasThatMigrateAtOnceWaitForEachOther(t *testing.T) {
 				t.Errorf("%d steps were taken in all, want %d (%v)", sum, len(all), err)
 			}
 		})
+	}
+}
+
+func TestAFolderMayHaveAnyName(t *testing.T) {
+	for _, name := range []string{"a#b", "a%20b", "a?b", "ä b"} {
+		file := filepath.Join(t.TempDir(), name, "x.db")
+		db, err := database.Open(t.Context(), "sqlite://"+file)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if _, _, err := db.Migrate(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := db.Close(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(file); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

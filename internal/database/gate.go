@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	gsqlite "gorm.io/driver/sqlite"
 	"gorm.io/gorm"
@@ -12,8 +14,9 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// gate sends every time argument as UTC in whole microseconds: SQLite stores text with a zone and would not find the same instant in another
-// one, and Postgres keeps no more than microseconds.
+// gate makes both databases take the same arguments. Times go as UTC in whole microseconds: SQLite stores text with a zone and would not find
+// the same instant in another one, and Postgres keeps no more than microseconds. Text goes as what Postgres can keep: it ends a statement with
+// an error at a NUL or at bytes that are no UTF-8, and those come in the ids, queries and headers of anybody's requests.
 type gate struct{ gorm.ConnPool }
 
 func (g gate) ExecContext(ctx context.Context, q string, args ...any) (sql.Result, error) {
@@ -60,6 +63,12 @@ func (g *gateTx) Rollback() error { return g.tx.Rollback() }
 func gated(args []any) []any {
 	for i, a := range args {
 		switch t := a.(type) {
+		case string:
+			args[i] = storable(t)
+		case *string:
+			if t != nil {
+				args[i] = storable(*t)
+			}
 		case time.Time:
 			args[i] = utc(t)
 		case *time.Time:
@@ -72,6 +81,14 @@ func gated(args []any) []any {
 		}
 	}
 	return args
+}
+
+// storable is text with U+FFFD for what no text has, so that it is kept, or simply not found.
+func storable(s string) string {
+	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
+		return s
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 // dialector is gorm's SQLite dialector with modernc's errors translated; its own translation knows only the cgo driver.

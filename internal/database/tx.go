@@ -24,10 +24,17 @@ type Tx struct {
 	after *[]func()
 }
 
-// InTx runs do in one transaction; an error rolls all of it back. Functions given to AfterCommit run once it is committed.
+// InTx runs do in one transaction; an error rolls all of it back. Functions given to AfterCommit run once it is committed. On SQLite do may
+// share its commit with others that wait at the same time: it must not wait for anything that they, or the caller, do outside of it.
 func (db *DB) InTx(ctx context.Context, do func(Tx) error) error {
 	var after []func()
-	err := db.w.WithContext(ctx).Transaction(func(g *gorm.DB) error { return do(Tx{DB: g, db: db, after: &after}) })
+	run := func(g *gorm.DB) error { return do(Tx{DB: g, db: db, after: &after}) }
+	var err error
+	if db.Dialect == SQLite {
+		err = db.inGroup(ctx, run)
+	} else {
+		err = db.w.WithContext(ctx).Transaction(run)
+	}
 	if err != nil {
 		return busy(err)
 	}
@@ -37,8 +44,9 @@ func (db *DB) InTx(ctx context.Context, do func(Tx) error) error {
 	return nil
 }
 
-// Lock is SELECT … FOR UPDATE on Postgres; on SQLite BEGIN IMMEDIATE has locked the file already and the dialector drops the clause.
-func (tx Tx) Lock() *gorm.DB { return tx.Clauses(clause.Locking{Strength: "UPDATE"}) }
+// Lock keeps rows for this transaction alone: FOR NO KEY UPDATE on Postgres, which waits for every other writer but not for the foreign keys
+// of rows that only point here. On SQLite BEGIN IMMEDIATE has locked the file already and the dialector drops the clause.
+func (tx Tx) Lock() *gorm.DB { return tx.Clauses(clause.Locking{Strength: "NO KEY UPDATE"}) }
 
 // LockShare keeps a row from changing without keeping others from locking it so too.
 func (tx Tx) LockShare() *gorm.DB { return tx.Clauses(clause.Locking{Strength: "SHARE"}) }
@@ -74,5 +82,5 @@ func busy(err error) error {
 	if errors.As(err, &lite) && lite.Code()&0xff == sqlite3.SQLITE_BUSY {
 		return ErrBusy.After(time.Second).Because(err)
 	}
-	return err
+	return Lost(err)
 }

@@ -19,32 +19,50 @@ import (
 	"time"
 )
 
-// postgres starts one private server for this process and says where it is; it ends with the process.
+// postgres starts one private server for this process and says where it is; it ends with the process. It forgets what it has written when the
+// machine fails, which no test minds.
 var postgres = sync.OnceValues(func() (string, error) {
+	s, err := fresh("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "shared_buffers=32MB", "-c", "autovacuum=off")
+	return s.URL, err
+})
+
+// Server is a private Postgres.
+type Server struct {
+	URL string // of its database postgres
+	PID int    // of its first process, the parent of all others
+	Bin string // the folder of its programs
+}
+
+// Durable starts a private Postgres that keeps what it has acknowledged, as in production, for measuring. It ends with the process.
+func Durable(settings ...string) (Server, error) {
+	return fresh(append([]string{"-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "full_page_writes=on"}, settings...)...)
+}
+
+func fresh(settings ...string) (Server, error) {
 	bin, err := binaries()
 	if err != nil {
-		return "", err
+		return Server{}, err
 	}
 	owner, err := serverUser()
 	if err != nil {
-		return "", err
+		return Server{}, err
 	}
 	template, err := template(bin, owner)
 	if err != nil {
-		return "", err
+		return Server{}, err
 	}
 	dir, err := os.MkdirTemp("", "cspg") // short: a socket's path has at most 107 bytes
 	if err != nil {
-		return "", err
+		return Server{}, err
 	}
 	if err := own(dir, owner); err != nil {
-		return "", err
+		return Server{}, err
 	}
 	if err := as(owner, "cp", "-a", template, filepath.Join(dir, "data")); err != nil {
-		return "", err
+		return Server{}, err
 	}
-	return start(bin, dir, owner)
-})
+	return start(bin, dir, owner, settings)
+}
 
 // Binaries is the folder with initdb and postgres: the one that $PGBIN names, or Debian's newest.
 func binaries() (string, error) {
@@ -139,18 +157,17 @@ func template(bin string, owner *syscall.Credential) (string, error) {
 }
 
 // start runs the server as a child that the kernel ends with this process, however that dies.
-func start(bin, dir string, owner *syscall.Credential) (string, error) {
+func start(bin, dir string, owner *syscall.Credential, settings []string) (Server, error) {
 	port, err := freePort()
 	if err != nil {
-		return "", err
+		return Server{}, err
 	}
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
-		return "", err
+		return Server{}, err
 	}
-	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(port), "-k", dir,
-		"-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
-		"-c", "shared_buffers=32MB", "-c", "autovacuum=off")
+	cmd := exec.Command(filepath.Join(bin, "postgres"), append([]string{"-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(port), "-k", dir,
+		"-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300"}, settings...)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: owner, Pdeathsig: syscall.SIGQUIT}
 	started := make(chan error)
@@ -162,10 +179,10 @@ func start(bin, dir string, owner *syscall.Credential) (string, error) {
 		select {}
 	}()
 	if err := <-started; err != nil {
-		return "", err
+		return Server{}, err
 	}
-	server := fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
-	return server, ready(server, log.Name())
+	server := Server{URL: fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port), PID: cmd.Process.Pid, Bin: bin}
+	return server, ready(server.URL, log.Name())
 }
 
 func ready(server, log string) error {

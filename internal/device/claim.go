@@ -178,6 +178,9 @@ func (s *Service) Claim(ctx context.Context, id string, c Claim, ip, userAgent s
 		default:
 			return ErrAlreadyClaimed
 		}
+		if err := s.Keys.Hold(tx, key.ID); err != nil { // ended this very second on another replica
+			return database.ErrBusy.Because(err)
+		}
 		by := actor.Actor{Kind: actor.Device, Workspace: p.WorkspaceID, Person: p.PersonID, IP: ip, UserAgent: userAgent}
 		out, err = s.take(tx, by, p, ph, key, now)
 		return err
@@ -269,7 +272,7 @@ func (s *Service) take(tx database.Tx, by actor.Actor, p pairingRow, ph phone, k
 		protection = "software"
 	}
 	d := row{ID: ident.New("dev"), WorkspaceID: p.WorkspaceID, PersonID: p.PersonID, Name: ph.Name, Platform: ph.Platform, OS: ph.OS, App: ph.App,
-		UVKey: ph.uv, PollKey: ph.poll, KeyProtection: protection, State: Claimed, PushState: "none", CreatedAt: now, LastSeenAt: &now}
+		UVKey: ph.uv, PollKey: ph.poll, KeyProtection: protection, ServerKid: key.ID, State: Claimed, PushState: "none", CreatedAt: now, LastSeenAt: &now}
 	for _, k := range [][]byte{ph.uv, ph.poll} {
 		err := tx.Exec("INSERT INTO device_keys (device_id, key_hash) VALUES (?, ?)", d.ID, ident.Hash(string(k))).Error
 		if errors.Is(err, gorm.ErrDuplicatedKey) {

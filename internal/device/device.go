@@ -14,8 +14,10 @@ import (
 	"github.com/countersign/countersign/internal/actor"
 	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/database"
+	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/hub"
+	"github.com/countersign/countersign/internal/notice"
 	"github.com/countersign/countersign/internal/push"
 	"github.com/countersign/countersign/internal/serverkeys"
 )
@@ -45,6 +47,7 @@ type Device struct {
 	UVKey         []byte // SPKI DER; its use needs the phone's unlock
 	PollKey       []byte // SPKI DER
 	KeyProtection string // unknown or software
+	ServerKid     string // the server's key that this phone holds to: what it is asked is signed with it
 	State         State
 	Push          *push.Address // nil: reached by its own asking only
 	PushState     string        // none, registered, working, failing or dead
@@ -77,12 +80,15 @@ type Deps struct {
 	DB           *database.DB
 	Keys         *serverkeys.Keys
 	Hub          *hub.Hub
+	Bus          hub.Bus // carries hints to this and other processes; nil: this one alone
 	CompanionURL string
 	// CheckEndpoint says whether a Web Push endpoint may be reached; it looks names up, so it runs outside transactions.
 	CheckEndpoint func(ctx context.Context, endpoint string) error
-	OnEnd         Ended
-	OnMatch       Matching
-	Now           func() time.Time
+	// Stretch is the slow hash of a recovery code under a salt; it runs outside transactions.
+	Stretch func(ctx context.Context, secret string, salt []byte) ([]byte, error)
+	OnEnd   Ended
+	OnMatch Matching
+	Now     func() time.Time
 }
 
 // Service is the phones of all workspaces. Make it with New.
@@ -93,7 +99,12 @@ type Service struct {
 }
 
 // New is the phones.
-func New(d Deps) *Service { return &Service{Deps: d, bad: map[string]*badSigs{}} }
+func New(d Deps) *Service {
+	if d.Bus == nil {
+		d.Bus = hub.Here(d.Hub)
+	}
+	return &Service{Deps: d, bad: map[string]*badSigs{}}
+}
 
 // List are a person's phones, the removed ones too, newest first.
 func (s *Service) List(ctx context.Context, by actor.Actor) ([]Device, error) {
@@ -148,12 +159,34 @@ func (s *Service) Activate(tx database.Tx, by actor.Actor, id string, at time.Ti
 	if err := s.endRecovery(tx, by, id, p, at); err != nil {
 		return err
 	}
+	if err := s.tellAdded(tx, p, id, at); err != nil {
+		return err
+	}
 	return audit.RecordAt(tx, by, "device.added", id, nil, at)
+}
+
+// tellAdded tells the person of a new phone, and every admin too where it came by recovery: nobody's old phone was asked for it.
+func (s *Service) tellAdded(tx database.Tx, p pairingRow, id string, at time.Time) error {
+	d, err := Find(tx.DB, p.WorkspaceID, id)
+	if err != nil {
+		return err
+	}
+	if p.Recovery == nil {
+		return notice.Tell(tx, p.WorkspaceID, []string{p.PersonID}, "device.added", notice.Params{"device": d.Name}, at)
+	}
+	who, err := directory.Find(tx.DB, p.WorkspaceID, p.PersonID)
+	if err != nil {
+		return err
+	}
+	return s.tell(tx, p.WorkspaceID, "recovery.done", notice.Params{"device": d.Name, "person": who.Name}, at, p.PersonID)
 }
 
 // Remove ends a phone of the person who asks; spend consumes the confirmation that allows it, in the same transaction.
 func (s *Service) Remove(ctx context.Context, by actor.Actor, id string, spend func(database.Tx) error) error {
 	return s.DB.InTx(ctx, func(tx database.Tx) error {
+		if err := hold(tx, by.Person); err != nil {
+			return err
+		}
 		var r row
 		err := tx.Lock().Where("workspace_id = ? AND person_id = ? AND id = ? AND state <> ?", by.Workspace, by.Person, id, Removed).Take(&r).Error
 		if errors.Is(err, gorm.ErrRecordNotFound) {
@@ -165,6 +198,13 @@ func (s *Service) Remove(ctx context.Context, by actor.Actor, id string, spend f
 		if err := spend(tx); err != nil {
 			return err
 		}
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		if err := notice.Tell(tx, by.Workspace, []string{by.Person}, "device.removed", notice.Params{"device": r.Name, "itself": by.Kind == actor.Device}, now); err != nil {
+			return err
+		}
 		return s.end(tx, by, r, "removed")
 	})
 }
@@ -174,8 +214,15 @@ func (s *Service) RemoveSelf(ctx context.Context, by actor.Actor) error {
 	return s.Remove(ctx, by, by.Device, func(database.Tx) error { return nil })
 }
 
-// EndAll ends every phone of a person, in the transaction that deactivates them.
+// EndAll ends every phone and every open recovery of a person, in the transaction that deactivates them.
 func (s *Service) EndAll(tx database.Tx, by actor.Actor, workspace, person, reason string) error {
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	if err := s.endRecoveries(tx, by, workspace, person, now); err != nil {
+		return err
+	}
 	return s.endOthers(tx, by, workspace, person, "", reason)
 }
 
@@ -223,6 +270,8 @@ type row struct {
 	UVKey            []byte `gorm:"column:uv_key"`
 	PollKey          []byte
 	KeyProtection    string
+	ServerKid        string
+	VAPIDKid         string `gorm:"column:vapid_kid"`
 	State            State
 	PushKind         string
 	PushKey          *string
@@ -242,7 +291,7 @@ func (row) TableName() string { return "devices" }
 
 func (r row) device() Device {
 	d := Device{ID: r.ID, Workspace: r.WorkspaceID, Person: r.PersonID, Name: r.Name, Platform: r.Platform, OS: r.OS, App: r.App, UVKey: r.UVKey,
-		PollKey: r.PollKey, KeyProtection: r.KeyProtection, State: r.State, PushState: r.PushState, PushDetail: r.PushDetail,
+		PollKey: r.PollKey, KeyProtection: r.KeyProtection, ServerKid: r.ServerKid, State: r.State, PushState: r.PushState, PushDetail: r.PushDetail,
 		Delivered: r.PushDeliveredAt, CreatedAt: r.CreatedAt, LastSeen: r.LastSeenAt, RemovedAt: r.RemovedAt}
 	if r.PushRegisteredAt != nil {
 		d.PushSince = *r.PushRegisteredAt
@@ -250,6 +299,7 @@ func (r row) device() Device {
 	if r.PushAddress != "" {
 		var a push.Address
 		if json.Unmarshal([]byte(r.PushAddress), &a) == nil {
+			a.VAPID = r.VAPIDKid
 			d.Push = &a
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/fault"
-	"github.com/countersign/countersign/internal/hub/relay"
 	"github.com/countersign/countersign/internal/ident"
 	"github.com/countersign/countersign/internal/limit"
 )
@@ -36,7 +35,7 @@ const (
 // What pairing refuses.
 var (
 	ErrReauthenticate = fault.New(fault.Forbidden, "reauthentication_required", "Type your password again to go on. Nothing was changed.")
-	ErrRecovery       = fault.New(fault.Forbidden, "recovery_required", "Your last phone was removed. A new one can only be paired through recovery: ask an Owner or the operator.")
+	ErrRecovery       = fault.New(fault.Forbidden, "recovery_required", "Your last phone was removed. A new one can only be paired through recovery: a recovery code, a colleague or the operator.")
 	ErrTooMany        = fault.New(fault.Conflict, "too_many_devices", "20 of 20 devices. Remove one first.")
 	ErrPairingExpired = fault.New(fault.Expired, "pairing_expired", "This pairing has ended. Start a new one on the computer.")
 	ErrAlreadyClaimed = fault.New(fault.Conflict, "already_claimed", "This code was already used. Start a new pairing on the computer.")
@@ -67,6 +66,7 @@ type pairingRow struct {
 	WrongSecrets int
 	DeviceID     *string
 	SAS          string `gorm:"column:sas"`
+	Recovery     []byte // hash of the recovery under which it was begun
 	CreatedAt    time.Time
 	ExpiresAt    time.Time
 }
@@ -80,14 +80,11 @@ func (s *Service) Begin(ctx context.Context, by actor.Actor, spend func(database
 	p := pairingRow{ID: ident.New("par"), WorkspaceID: by.Workspace, PersonID: by.Person, SessionHash: by.Session, BrowserHash: by.Browser,
 		Network: limit.Network(by.IP), SecretHash: ident.Hash(secret), CodeHash: ident.Hash(code), State: open}
 	err := s.DB.InTx(ctx, func(tx database.Tx) error {
-		now, err := tx.Now()
+		now, err := fresh(tx, by)
 		if err != nil {
 			return err
 		}
-		if now.Sub(by.Verified) > freshFor {
-			return ErrReauthenticate
-		}
-		if err := s.mayPair(tx, by, now, spend); err != nil {
+		if p.Recovery, err = s.mayPair(tx, by, now, spend); err != nil {
 			return err
 		}
 		err = tx.Model(&pairingRow{}).Where("person_id = ? AND workspace_id = ? AND state IN ?", by.Person, by.Workspace, []PairingState{open, claimed}).
@@ -107,7 +104,8 @@ func (s *Service) Begin(ctx context.Context, by actor.Actor, spend func(database
 	return Pairing{ID: p.ID, State: open, ExpiresAt: p.ExpiresAt, Code: ident.ShownCode(code), Link: s.CompanionURL + "/#pair=" + p.ID + "." + secret}, nil
 }
 
-func (s *Service) mayPair(tx database.Tx, by actor.Actor, now time.Time, spend func(database.Tx) error) error {
+// mayPair says whether by may pair one more phone now, and under which recovery, if it is one.
+func (s *Service) mayPair(tx database.Tx, by actor.Actor, now time.Time, spend func(database.Tx) error) ([]byte, error) {
 	var states []struct {
 		State     State
 		Activated bool
@@ -116,7 +114,7 @@ func (s *Service) mayPair(tx database.Tx, by actor.Actor, now time.Time, spend f
 	err := tx.Model(&row{}).Select("state, activated_at IS NOT NULL AS activated, COUNT(*) AS n").
 		Where("workspace_id = ? AND person_id = ?", by.Workspace, by.Person).Group("state, activated_at IS NOT NULL").Find(&states).Error
 	if err != nil {
-		return err
+		return nil, err
 	}
 	active, ever := 0, false
 	for _, st := range states {
@@ -125,18 +123,18 @@ func (s *Service) mayPair(tx database.Tx, by actor.Actor, now time.Time, spend f
 		}
 		ever = ever || st.Activated
 	}
-	recovering, err := s.recovering(tx, by, now)
+	recovery, err := s.recovering(tx, by, now)
 	switch {
-	case err != nil || recovering:
-		return err
+	case err != nil || recovery != nil:
+		return recovery, err
 	case active >= most:
-		return ErrTooMany
+		return nil, ErrTooMany
 	case active > 0:
-		return spend(tx)
+		return nil, spend(tx)
 	case ever:
-		return ErrRecovery
+		return nil, ErrRecovery
 	}
-	return nil
+	return nil, nil
 }
 
 // Pairing is the state of a pairing, for the session that started it and nobody else.
@@ -314,8 +312,7 @@ func (s *Service) move(tx database.Tx, p pairingRow, to PairingState, more map[s
 	if err := tx.Model(&pairingRow{}).Where("id = ?", p.ID).Updates(set).Error; err != nil {
 		return err
 	}
-	tx.AfterCommit(func() { s.Hub.Publish(topic(p.ID), 0) })
-	return tx.Notify(relay.Channel, relay.Payload(topic(p.ID), 0))
+	return s.Bus.Publish(tx, topic(p.ID), 0)
 }
 
 func topic(pairing string) string { return "pairing:" + pairing }

@@ -12,6 +12,7 @@ import (
 	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/httpkit"
+	"github.com/countersign/countersign/internal/notice"
 	"github.com/countersign/countersign/internal/push"
 )
 
@@ -46,7 +47,11 @@ func (s *Service) address(ctx context.Context, raw json.RawMessage) (push.Addres
 			return a, ErrEndpoint.Because(err)
 		}
 	}
-	return a, nil
+	if a.Kind == push.WebPush {
+		a.VAPID, err = s.boundTo(ctx, a.Subscribed)
+		a.Subscribed = ""
+	}
+	return a, err
 }
 
 // register writes an address. Another phone that had it loses it: a telephone was sold, or two accounts share one installation.
@@ -56,21 +61,27 @@ func (s *Service) register(tx database.Tx, by actor.Actor, a push.Address, now t
 		return err
 	}
 	var others []row
-	if err := tx.Lock().Where("push_key = ? AND id <> ?", a.Key(), by.Device).Find(&others).Error; err != nil {
+	if err := tx.Lock().Where("push_key = ? OR id = ?", a.Key(), by.Device).Order("id").Find(&others).Error; err != nil { // its own too: all in one order
 		return err
 	}
 	for _, o := range others {
+		if o.ID == by.Device {
+			continue
+		}
 		if err := s.detach(tx, o, now); err != nil {
 			return err
 		}
 	}
 	return tx.Model(&row{}).Where("workspace_id = ? AND id = ?", by.Workspace, by.Device).Updates(map[string]any{"push_kind": string(a.Kind),
-		"push_key": a.Key(), "push_address": string(body), "push_state": "registered", "push_detail": "", "push_registered_at": now}).Error
+		"push_key": a.Key(), "push_address": string(body), "push_state": "registered", "push_detail": "", "push_registered_at": now, "vapid_kid": a.VAPID}).Error
 }
 
 func (s *Service) detach(tx database.Tx, r row, now time.Time) error {
 	by := actor.Actor{Kind: actor.System, Workspace: r.WorkspaceID, Person: r.PersonID}
 	if err := audit.RecordAt(tx, by, "device.push_detached", r.ID, nil, now); err != nil {
+		return err
+	}
+	if err := notice.Tell(tx, r.WorkspaceID, []string{r.PersonID}, "device.push_detached", notice.Params{"device": r.Name}, now); err != nil {
 		return err
 	}
 	return tx.Model(&row{}).Where("id = ?", r.ID).Updates(map[string]any{"push_kind": "", "push_key": nil, "push_address": "",

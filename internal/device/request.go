@@ -75,9 +75,20 @@ func (s *Service) Authenticate(ctx context.Context, r Request) (Signed, error) {
 	return Signed{Actor: by, Device: d.device(), jti: h.jti, at: now, seen: d.LastSeenAt == nil || now.Sub(*d.LastSeenAt) > seenEvery}, nil
 }
 
-// Record keeps the call's jti in tx; one seen before is refused. A phone that was removed since is refused too.
+// Record keeps the call's jti in tx; one seen before is refused. A phone that was removed since is refused too, also where the removal is under
+// way at this moment: its row is shared until tx ends.
 func (s *Service) Record(tx database.Tx, r Signed) error {
-	res := tx.Exec(`INSERT INTO device_requests (device_id, jti, expires_at) SELECT id, ?, ? FROM devices WHERE id = ? AND state <> ?
+	if r.seen { // before the row is shared: two calls that both share it could not both write it
+		err := tx.Model(&row{}).Where("id = ? AND state <> ?", r.Device.ID, Removed).Updates(map[string]any{"last_seen_at": r.at}).Error
+		if err != nil {
+			return err
+		}
+	}
+	share := "FOR SHARE"
+	if tx.Dialect() == database.SQLite {
+		share = ""
+	}
+	res := tx.Exec(`INSERT INTO device_requests (device_id, jti, expires_at) SELECT id, ?, ? FROM devices WHERE id = ? AND state <> ? `+share+`
 		ON CONFLICT DO NOTHING`, r.jti, r.at.Add(jtiLife), r.Device.ID, Removed)
 	if res.Error != nil {
 		return res.Error
@@ -85,10 +96,7 @@ func (s *Service) Record(tx database.Tx, r Signed) error {
 	if res.RowsAffected == 0 {
 		return s.refused(tx, r)
 	}
-	if !r.seen {
-		return nil
-	}
-	return tx.Model(&row{}).Where("id = ?", r.Device.ID).Updates(map[string]any{"last_seen_at": r.at}).Error
+	return nil
 }
 
 // refused says why a jti could not be kept.
@@ -113,6 +121,9 @@ func (s *Service) Sweep(ctx context.Context) error {
 	return s.DB.InTx(ctx, func(tx database.Tx) error {
 		now, err := tx.Now()
 		if err != nil {
+			return err
+		}
+		if err := stampKeys(tx); err != nil {
 			return err
 		}
 		return tx.Exec("DELETE FROM device_requests WHERE expires_at < ?", now).Error

@@ -213,6 +213,19 @@ type confirmationBody struct {
 	ServerTime   time.Time      `json:"server_time"`
 	DecidedBy    *decidedBody   `json:"decided_by,omitempty"`
 	Devices      []deliveryBody `json:"devices"`
+	Quorum       *quorumBody    `json:"quorum,omitempty"`
+}
+
+// quorumBody is who has approved where more than one has to.
+type quorumBody struct {
+	Needed    int            `json:"needed"`
+	Approvals []approvalBody `json:"approvals"`
+}
+
+type approvalBody struct {
+	Person string    `json:"person"`
+	Device string    `json:"device"`
+	At     time.Time `json:"at"`
 }
 
 type decidedBody struct {
@@ -237,6 +250,12 @@ func present(v confirm.View) confirmationBody {
 	}
 	for i, d := range v.Devices {
 		b.Devices[i] = deliveryBody{d.ID, d.Name, d.Delivery, d.At.UTC(), d.Detail}
+	}
+	if v.Quorum != nil {
+		b.Quorum = &quorumBody{Needed: v.Quorum.Needed, Approvals: make([]approvalBody, len(v.Quorum.Approvals))}
+		for i, a := range v.Quorum.Approvals {
+			b.Quorum.Approvals[i] = approvalBody{a.Person, a.Device, a.At.UTC()}
+		}
 	}
 	return b
 }

@@ -143,7 +143,8 @@ func TestAnotherSessionOfTheSamePersonFindsNothing(t *testing.T) {
 	})
 }
 
-func TestTheUpgradeIsRefused(t *testing.T) {
+// A-4, cross-site websocket hijacking: one Origin alone opens a dialog, with the subprotocol, for the session's own confirmation.
+func TestA04_OneOriginAloneOpensADialog(t *testing.T) {
 	apitest.Doors(t, func(t *testing.T, s *apitest.Site) {
 		ana := s.Owner("acme")
 		ana.Pair(phonesim.Options{})

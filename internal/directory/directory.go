@@ -71,6 +71,9 @@ type Deactivated func(tx database.Tx, by actor.Actor, p Person, at time.Time) er
 type Service struct {
 	db            *database.DB
 	onDeactivated []Deactivated
+	witnesses     []witness
+	book          ruleBook
+	taken         ledger
 }
 
 // New is the directory over db. Each of ends runs in the transaction that deactivates or deletes a person.
@@ -84,6 +87,7 @@ type personRow struct {
 	WorkspaceID string
 	Source      string
 	Role        string
+	RoleMapped  bool // given by a rule, not by a person
 	Active      bool
 	UserName    string
 	UserNameKey string
@@ -124,12 +128,10 @@ func Find(db *gorm.DB, workspace, id string) (Person, error) {
 	return r.person(), err
 }
 
-// end runs what must not outlive p.
+// end ends what must not outlive p, who has just been deactivated.
 func (s *Service) end(tx database.Tx, by actor.Actor, p Person, at time.Time) error {
-	for _, f := range s.onDeactivated {
-		if err := f(tx, by, p, at); err != nil {
-			return err
-		}
+	if err := ownerGone(tx, by, p, at); err != nil {
+		return err
 	}
-	return nil
+	return s.offboard(tx, by, p, causeDeactivated, at)
 }

@@ -134,6 +134,9 @@ func (s *Service) setRole(tx database.Tx, by actor.Actor, r *personRow, role *Ro
 			return err
 		}
 	}
+	if r.RoleMapped {
+		return ErrRoleMapped
+	}
 	from := r.Role
 	r.Role = string(*role)
 	if err := touch(tx, r, "role", r.Role); err != nil {

@@ -86,14 +86,23 @@ func (p *Provisioning) rewrite(tx database.Tx, by actor.Actor, r userRow, old, w
 	if err := p.update(tx, by, &r, was, c, now, locked); err != nil {
 		return nil, err
 	}
+	if err := p.rolesOfUser(tx, by, r.ID, locked, now); err != nil {
+		return nil, err
+	}
 	changed := changedNames(old, written)
 	if err := audit.RecordAt(tx, by, changeEvent(was, r), r.ID, audit.Detail{"changed": changed}, now); err != nil {
 		return nil, err
 	}
+	var out scim.Resource
 	if deref(r.ManagerID) != manager {
-		return p.reread(tx, r.ID)
+		out, err = p.reread(tx, r.ID)
+	} else {
+		out, err = p.user(r)
 	}
-	return p.user(r)
+	if err != nil {
+		return nil, err
+	}
+	return out, recorded(tx, changedUser(changeEvent(was, r), r, old, written, out, now))
 }
 
 // freeName looks for another person with the new userName; the unique index is the last guard.
@@ -163,7 +172,7 @@ func (p *Provisioning) update(tx database.Tx, by actor.Actor, r *userRow, was Pe
 	if err != nil {
 		return err
 	}
-	before := furtherAddresses(written, r.Email)
+	before := p.furtherAddresses(written, r.Email)
 	c.apply(r)
 	r.Version, r.UpdatedAt = r.Version+1, now
 	values := c.values()
@@ -174,10 +183,13 @@ func (p *Provisioning) update(tx database.Tx, by actor.Actor, r *userRow, was Pe
 	if err := replaceEmails(tx, *r, before, c.emails); err != nil {
 		return err
 	}
-	if !ends {
-		return nil
+	if ends {
+		return p.s.end(tx, by, r.person(), now)
 	}
-	return p.s.end(tx, by, r.person(), now)
+	if c.active && !was.Active && was.Source == Provider {
+		return p.returned(tx, by, r, now)
+	}
+	return nil
 }
 
 // replaceEmails writes the further addresses of a person, unless they are the same as before.
@@ -219,14 +231,21 @@ func (p *Provisioning) DeleteUser(ctx context.Context, by actor.Actor, id string
 		if err != nil {
 			return err
 		}
-		err = tx.Exec("UPDATE people SET deleted_at = ?, active = ?, version = version + 1, updated_at = ? WHERE id = ?", now, false, now, r.ID).Error
+		err = tx.Exec("UPDATE people SET deleted_at = ?, active_before = active, active = ?, version = version + 1, updated_at = ? WHERE id = ?", now, false, now, r.ID).Error
+		if err != nil {
+			return err
+		}
+		before, err := r.written()
 		if err != nil {
 			return err
 		}
 		r.Active = false
-		if err := p.s.end(tx, by, r.person(), now); err != nil {
+		if err := p.ended(tx, by, r.person(), now); err != nil {
 			return err
 		}
-		return audit.RecordAt(tx, by, "person.deleted", r.ID, nil, now)
+		if err := audit.RecordAt(tx, by, "person.deleted", r.ID, nil, now); err != nil {
+			return err
+		}
+		return recorded(tx, changedUser("person.deleted", r, before, nil, nil, now))
 	})
 }

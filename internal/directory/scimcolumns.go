@@ -36,6 +36,17 @@ func (k *kind) pinned(e scim.Expr) bool {
 	return false
 }
 
+// schemasOf are the URNs of a resource: the core schema's and those of the extensions of which it has attributes.
+func (k *kind) schemasOf(res scim.Resource) []any {
+	out := []any{k.rt.Core.ID}
+	for _, e := range k.rt.Extensions {
+		if ext, ok := res[e.ID].(map[string]any); ok && len(ext) > 0 {
+			out = append(out, e.ID)
+		}
+	}
+	return out
+}
+
 func newPeople(rt *scim.ResourceType) *kind {
 	return &kind{rt: rt, table: "people", columns: peopleColumns, relations: peopleRelations}
 }

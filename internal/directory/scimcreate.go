@@ -49,14 +49,38 @@ func (p *Provisioning) CreateUser(ctx context.Context, by actor.Actor, in scim.I
 		if err != nil {
 			return err
 		}
+		if err := p.rolesAfter(tx, by, []string{r.ID}, locked, now); err != nil {
+			return err
+		}
 		if old != nil || joined || r.ManagerID != nil { // other rows have a say in how the person is shown
 			out, err = p.reread(tx, r.ID)
 		} else {
 			out, err = p.user(r)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		event, before, err := arrival(old)
+		if err != nil {
+			return err
+		}
+		return recorded(tx, changedUser(event, r, before, written, out, now))
 	})
 	return out, duplicate(err, ErrUserNameTaken)
+}
+
+// arrival names how a person came: old is who they were before, nil for nobody.
+func arrival(old *userRow) (event string, before scim.Resource, err error) {
+	switch {
+	case old == nil:
+		return "person.created", nil, nil
+	case Source(old.Source) == Local:
+		event = "person.adopted"
+	default:
+		event = "person.revived"
+	}
+	before, err = old.written()
+	return event, before, err
 }
 
 func emailOf(r *userRow) *string {

@@ -151,17 +151,8 @@ func list[R paged](p *Provisioning, ctx context.Context, by actor.Actor, k *kind
 	out := Page{Start: at.offset + 1, Resources: []scim.Resource{}}
 	var rows []R
 	if limit > 0 {
-		where, args := s.where, slices.Clone(s.args)
-		if at.id != "" {
-			where, args = where+" AND (r.created_at, r.id) > (?, ?)", append(args, at.created, at.id)
-		}
-		order, orderArgs := p.order(k, q)
-		args = append(append(args, orderArgs...), limit+1)
-		tail := " LIMIT ?"
-		if at.id == "" && at.offset > 0 {
-			tail, args = tail+" OFFSET ?", append(args, at.offset)
-		}
-		if err := db.Raw(from+where+order+tail, args...).Scan(&rows).Error; err != nil {
+		sql, args := p.page(k, from, s, q, at, limit)
+		if err := db.Raw(sql, args...).Scan(&rows).Error; err != nil {
 			return Page{}, err
 		}
 	}
@@ -178,7 +169,26 @@ func list[R paged](p *Provisioning, ctx context.Context, by actor.Actor, k *kind
 		out.Total = int64(at.offset + len(rows))
 		return out, nil
 	}
+	if q.Filter == nil {
+		out.Total, err = total(db, k, by.Workspace)
+		return out, err
+	}
 	return out, db.Raw("SELECT count(*) FROM "+k.table+" r"+s.where, s.args...).Scan(&out.Total).Error
+}
+
+// page is the statement of a page and one row more, which says whether another page follows.
+func (p *Provisioning) page(k *kind, from string, s statement, q Query, at position, limit int) (string, []any) {
+	where, args := s.where, slices.Clone(s.args)
+	if at.id != "" {
+		where, args = where+" AND (r.created_at, r.id) > (?, ?)", append(args, at.created, at.id)
+	}
+	order, orderArgs := p.order(k, q)
+	args = append(append(args, orderArgs...), limit+1)
+	tail := " LIMIT ?"
+	if at.id == "" && at.offset > 0 {
+		tail, args = tail+" OFFSET ?", append(args, at.offset)
+	}
+	return from + where + order + tail, args
 }
 
 // order is the ORDER BY: always total, so that pages neither repeat nor lose anybody. A missing value is last, descending first

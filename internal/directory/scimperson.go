@@ -151,6 +151,7 @@ func (p *Provisioning) columnsOf(written scim.Resource, keep string) (personColu
 	manager, _ := ext["manager"].(map[string]any)
 	c.managerID = optional(scim.Text(manager, "value"))
 	c.addresses(written, keep)
+	p.mapped(written, &c)
 
 	rest := maps.Clone(written)
 	maps.DeleteFunc(rest, func(name string, _ any) bool { return slices.Contains(inColumns, name) })
@@ -189,9 +190,10 @@ func (c *personColumns) addresses(written scim.Resource, keep string) {
 }
 
 // furtherAddresses are the addresses, folded, that lie in person_emails.
-func furtherAddresses(written scim.Resource, keep string) []string {
+func (p *Provisioning) furtherAddresses(written scim.Resource, keep string) []string {
 	c := personColumns{userName: scim.Text(written, "userName")}
 	c.addresses(written, keep)
+	p.mapped(written, &c)
 	return c.emails
 }
 

@@ -48,7 +48,7 @@ func (p *Provisioning) group(r teamRow, members []any) (scim.Resource, error) {
 		return nil, err
 	}
 	res["id"] = r.ID
-	res["schemas"] = []any{scim.GroupURN}
+	res["schemas"] = p.teams.schemasOf(res)
 	res["meta"] = meta("Group", p.base+"/Groups/"+r.ID, r.Version, r.CreatedAt, r.UpdatedAt)
 	if len(members) > 0 {
 		res["members"] = members
@@ -104,8 +104,10 @@ func (p *Provisioning) CreateGroup(ctx context.Context, by actor.Actor, in scim.
 		if err != nil {
 			return err
 		}
-		out, err = p.group(r, members)
-		return err
+		if out, err = p.group(r, members); err != nil {
+			return err
+		}
+		return recorded(tx, changedTeam("team.created", r, nil, in.Resource, m, out))
 	})
 	return out, duplicate(err, ErrTeamNameTaken)
 }
@@ -140,7 +142,7 @@ func (p *Provisioning) PatchGroup(ctx context.Context, by actor.Actor, id string
 func (p *Provisioning) changeGroup(ctx context.Context, by actor.Actor, id string, match IfMatch, shown scim.Projection,
 	next func(scim.Resource) (scim.Patched, error)) (scim.Resource, error) {
 	var out scim.Resource
-	err := p.s.db.InTx(ctx, func(tx database.Tx) error {
+	err := p.attempts(ctx, by.Workspace, func(tx database.Tx, a attempt) error {
 		r, err := lockTeam(tx, by.Workspace, id, match)
 		if err != nil {
 			return err
@@ -153,41 +155,57 @@ func (p *Provisioning) changeGroup(ctx context.Context, by actor.Actor, id strin
 		if err != nil {
 			return err
 		}
-		if err := p.rewriteTeam(tx, by, &r, old, patched); err != nil {
+		event, m, err := p.rewriteTeam(tx, by, &r, old, patched, a)
+		if err != nil {
 			return err
 		}
 		members, err := p.members(tx.DB, shown.Wants("members"), r.ID)
 		if err != nil {
 			return err
 		}
-		out, err = p.group(r, members)
-		return err
+		if out, err = p.group(r, members); err != nil || event == "" {
+			return err
+		}
+		return recorded(tx, changedTeam(event, r, old, patched.Resource, m, out))
 	})
 	return out, duplicate(err, ErrTeamNameTaken)
 }
 
-// rewriteTeam writes what has changed of a locked team, its membership rows first; nothing when nothing has.
-func (p *Provisioning) rewriteTeam(tx database.Tx, by actor.Actor, r *teamRow, old scim.Resource, patched scim.Patched) error {
+// rewriteTeam writes what has changed of a locked team, its membership rows first, and names that; "" when nothing has.
+func (p *Provisioning) rewriteTeam(tx database.Tx, by actor.Actor, r *teamRow, old scim.Resource, patched scim.Patched, a attempt) (event string, m membership, err error) {
 	now, err := tx.Now()
 	if err != nil {
-		return err
+		return "", m, err
 	}
-	m := membership{tx: tx, workspace: by.Workspace, team: r.ID, base: p.base, now: now}
+	m = membership{tx: tx, workspace: by.Workspace, team: r.ID, base: p.base, now: now}
+	watch, err := p.watch(tx, by, r.ID, patched.Members, a, now)
+	if err != nil {
+		return "", m, err
+	}
 	for _, change := range patched.Members {
 		if err := m.apply(change); err != nil {
-			return err
+			return "", m, err
 		}
+	}
+	if err := watch.done(tx, &m); err != nil {
+		return "", m, err
 	}
 	changed := changedNames(old, patched.Resource)
-	if len(changed) == 0 && !m.changed() {
-		if m.unknown > 0 {
-			return audit.RecordAt(tx, by, "team.unknown_members", r.ID, m.detail(nil), now)
-		}
-		return nil
+	switch {
+	case len(changed) > 0 || m.changed():
+		return "team.changed", m, p.writeTeam(tx, by, r, patched.Resource, changed, m)
+	case m.unknown > 0:
+		return "team.unknown_members", m, audit.RecordAt(tx, by, "team.unknown_members", r.ID, m.detail(nil), now)
 	}
+	return "", m, nil
+}
+
+// writeTeam writes the columns of a team that has changed, or whose members have.
+func (p *Provisioning) writeTeam(tx database.Tx, by actor.Actor, r *teamRow, written scim.Resource, changed []string, m membership) error {
+	now := m.now
 	values := map[string]any{"version": r.Version + 1, "updated_at": now}
 	if len(changed) > 0 {
-		search, err := p.setWritten(r, patched.Resource)
+		search, err := p.setWritten(r, written)
 		if err != nil {
 			return err
 		}
@@ -222,7 +240,7 @@ func lockTeam(tx database.Tx, workspace, id string, match IfMatch) (teamRow, err
 
 // DeleteGroup hides a team and frees its name; its people stay.
 func (p *Provisioning) DeleteGroup(ctx context.Context, by actor.Actor, id string, match IfMatch) error {
-	return p.s.db.InTx(ctx, func(tx database.Tx) error {
+	return p.attempts(ctx, by.Workspace, func(tx database.Tx, a attempt) error {
 		r, err := lockTeam(tx, by.Workspace, id, match)
 		if err != nil {
 			return err
@@ -238,6 +256,16 @@ func (p *Provisioning) DeleteGroup(ctx context.Context, by actor.Actor, id strin
 		if err := tx.Exec("DELETE FROM team_pending WHERE team_id = ?", r.ID).Error; err != nil {
 			return err
 		}
-		return audit.RecordAt(tx, by, "team.deleted", r.ID, nil, now)
+		if err := p.teamGone(tx, by, r.ID, a, now); err != nil {
+			return err
+		}
+		before, err := r.written()
+		if err != nil {
+			return err
+		}
+		if err := audit.RecordAt(tx, by, "team.deleted", r.ID, nil, now); err != nil {
+			return err
+		}
+		return recorded(tx, changedTeam("team.deleted", r, before, nil, membership{now: now}, nil))
 	})
 }

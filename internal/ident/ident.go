@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"math/big"
 	"strings"
 )
 
@@ -33,6 +32,9 @@ func Digits(n int) string { return draw("0123456789", n) }
 // Code is an 8-character Crockford code such as K7QX93MD (40 random bits), to be typed by a person.
 func Code() string { return draw(crockford, 8) }
 
+// BackupCode is n Crockford characters (5 random bits each), for codes that people keep on paper.
+func BackupCode(n int) string { return draw(crockford, n) }
+
 // ShownCode is a code in the two groups that people read: K7QX-93MD.
 func ShownCode(code string) string { return code[:4] + "-" + code[4:] }
 
@@ -47,15 +49,20 @@ func Hash(secret string) []byte {
 	return h[:]
 }
 
+// draw takes bytes until n of them are below the largest multiple of the alphabet's size, so that each character is uniform.
 func draw(alphabet string, n int) string {
-	out := make([]byte, n)
-	size := big.NewInt(int64(len(alphabet)))
-	for i := range out {
-		k, err := rand.Int(rand.Reader, size)
-		if err != nil {
-			panic("ident: the operating system gives no randomness: " + err.Error())
+	size := len(alphabet)
+	below := 256 - 256%size
+	out := make([]byte, 0, n)
+	var some [64]byte
+	for len(out) < n {
+		b := some[:min(len(some), n-len(out)+n/8+1)]
+		fill(b)
+		for _, x := range b {
+			if int(x) < below && len(out) < n {
+				out = append(out, alphabet[int(x)%size])
+			}
 		}
-		out[i] = alphabet[k.Int64()]
 	}
 	return string(out)
 }

@@ -21,6 +21,9 @@ const (
 	workers = 8                // rows handled at once
 )
 
+// bookkeeping bounds a claim and the writing of a result: a database connection that a firewall forgot would keep the outbox for ever.
+const bookkeeping = 5 * time.Second
+
 // Task is one piece of work.
 type Task struct {
 	ID       string
@@ -30,7 +33,7 @@ type Task struct {
 	GiveUpAt time.Time
 }
 
-// Handler does a task. nil: done. Again: later. Any other error: dead, and somebody has to look.
+// Handler does a task. nil: done. Again, or a database that was away for a moment: later. Any other error: dead, and somebody has to look.
 type Handler func(ctx context.Context, t Task) error
 
 // Again is a handler's way to say: not now. It becomes dead when the delay would pass GiveUpAt.
@@ -142,6 +145,8 @@ func (o *Outbox) round(ctx context.Context) (int, error) {
 }
 
 func (o *Outbox) claim(ctx context.Context) (rows []row, err error) {
+	ctx, cancel := context.WithTimeout(ctx, bookkeeping)
+	defer cancel()
 	due := "dead_at IS NULL AND run_at <= ? AND (lease_until IS NULL OR lease_until < ?)"
 	now, err := o.db.Now(ctx)
 	if err != nil {
@@ -176,7 +181,8 @@ func (o *Outbox) do(ctx context.Context, r row) {
 }
 
 func (o *Outbox) finish(ctx context.Context, r row, result error) {
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bookkeeping)
+	defer cancel()
 	err := o.db.InTx(ctx, func(tx database.Tx) error {
 		if result == nil {
 			return tx.Where("id = ?", r.ID).Delete(&row{}).Error

@@ -2,7 +2,9 @@ package outbox_test
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -90,6 +92,7 @@ func TestFailuresAreTriedAgainOrKeptForSomebodyToLookAt(t *testing.T) {
 	}{
 		{name: "not now", fail: outbox.Again{After: 10 * time.Second, Reason: "busy"}, waiting: 1},
 		{name: "not before it would be useless", fail: outbox.Again{After: 2 * time.Minute, Reason: "busy"}, dead: 1},
+		{name: "the database was away for a moment", fail: fmt.Errorf("read the confirmation: %w", driver.ErrBadConn), waiting: 1},
 		{name: "never", fail: errors.New("refused"), dead: 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -12,10 +12,17 @@ import (
 
 var errUnknown = errors.New("no handler for this kind of task in this version")
 
+// afterPassing is when a task runs again that failed because the database was away.
+const afterPassing = 2 * time.Second
+
 // next says when a failed task runs again, if it does.
 func (o *Outbox) next(result error, now, giveUpAt time.Time) (time.Time, bool) {
 	var again Again
-	if !errors.As(result, &again) {
+	switch {
+	case errors.As(result, &again):
+	case database.Passing(result): // the handler could not read or write: that says nothing about the task
+		again = Again{After: afterPassing}
+	default:
 		return time.Time{}, false
 	}
 	at := now.Add(max(again.After, 100*time.Millisecond))

@@ -57,13 +57,22 @@ type envelope struct {
 	KID       string `json:"kid"`
 }
 
-// Pending lists the requests that wait for this phone.
+// Pending lists the requests that wait for this phone. Where the reply names a server key that the phone does not hold to yet, it moves there
+// first; an announcement that does not hold is noticed and changes nothing.
 func (p *Phone) Pending(ctx context.Context) ([]Item, error) {
 	var got struct {
-		Items []Item `json:"items"`
+		Items     []Item `json:"items"`
+		ServerKey string `json:"server_key"`
 	}
-	err := p.get(ctx, "/v1/device/confirmations?state=pending", &got)
-	return got.Items, err
+	if err := p.get(ctx, "/v1/device/confirmations?state=pending", &got); err != nil {
+		return nil, err
+	}
+	if got.ServerKey != "" && !p.Identity().holdsTo(got.ServerKey) {
+		if err := p.Move(ctx); err != nil {
+			p.o.Notice(Event{Kind: "failed", Act: "server_key", Err: err})
+		}
+	}
+	return got.Items, nil
 }
 
 // Open pulls one request and checks it: the server's pinned key signed these very bytes, for this phone, person and workspace.
@@ -72,7 +81,7 @@ func (p *Phone) Open(ctx context.Context, cid string) (Challenge, error) {
 	if err := p.get(ctx, confirmation(cid), &got); err != nil {
 		return Challenge{}, err
 	}
-	c, err := p.Identity().check(cid, got)
+	c, err := p.Identity().check(cid, got, p.Now())
 	if err != nil {
 		return Challenge{}, err
 	}
@@ -88,11 +97,18 @@ func (p *Phone) Opened(ctx context.Context, cid string) error {
 	return err
 }
 
+// grace is how far the phone's clock may be off without the server saying so.
+const grace = 60
+
 // check believes nothing but a pinned key.
-func (id Identity) check(cid string, got envelope) (Challenge, error) {
-	spki, err := id.pinned(got.KID)
+func (id Identity) check(cid string, got envelope, now time.Time) (Challenge, error) {
+	key, err := id.pinned(got.KID)
 	if err != nil {
 		return Challenge{}, err
+	}
+	spki, err := Unb64(key.SPKI)
+	if err != nil {
+		return Challenge{}, ErrServerKey
 	}
 	raw, err := Unb64(got.Challenge)
 	if err != nil {
@@ -109,16 +125,22 @@ func (id Identity) check(cid string, got envelope) (Challenge, error) {
 	if c.WSP != id.Workspace.ID || c.USR != id.Person.ID || (c.Mode != "tap" && c.Mode != "code") {
 		return Challenge{}, ErrChallenge
 	}
+	if key.Until != 0 && (c.Iat > key.Until || c.Exp > key.Until+longestLife) {
+		return Challenge{}, ErrServerKey
+	}
+	if c.Exp+grace <= now.Unix() {
+		return Challenge{}, ErrExpired
+	}
 	return c, nil
 }
 
-func (id Identity) pinned(kid string) ([]byte, error) {
+func (id Identity) pinned(kid string) (ServerKey, error) {
 	for _, k := range id.ServerKeys {
 		if k.KID == kid {
-			return Unb64(k.SPKI)
+			return k, nil
 		}
 	}
-	return nil, ErrServerKey
+	return ServerKey{}, ErrServerKey
 }
 
 // challenge gives a request that is open already, or opens it.

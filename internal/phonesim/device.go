@@ -38,6 +38,8 @@ type Push struct {
 	Topic    string    `json:"topic,omitempty"` // bundle id
 	Endpoint string    `json:"endpoint,omitempty"`
 	Keys     *PushKeys `json:"keys,omitempty"`
+	// VAPIDPublicKey is the server's key that the subscription was made with; empty means the current one.
+	VAPIDPublicKey string `json:"vapid_public_key,omitempty"`
 }
 
 // PushKeys are a Web Push subscription's keys, base64url.
@@ -50,6 +52,7 @@ type PushKeys struct {
 type PushState struct {
 	VAPIDPublicKey string `json:"vapid_public_key"`
 	Registered     bool   `json:"registered"`
+	Resubscribe    bool   `json:"resubscribe"` // made with a key that the server has replaced
 }
 
 // RegisterPush tells the server where to wake this phone.

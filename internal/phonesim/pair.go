@@ -241,10 +241,17 @@ func (p *Phone) activate(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	for _, item := range open {
-		if item.Act == ActionActivate {
-			_, err := p.Approve(ctx, item.CID, ApproveOptions{})
-			return err == nil, err
+		if item.Act != ActionActivate {
+			continue
 		}
+		c, err := p.Open(ctx, item.CID)
+		if err == nil && c.Act != ActionActivate { // the list is not signed: what is answered without a screen is said by the challenge
+			err = ErrChallenge
+		}
+		if err == nil {
+			_, err = p.Approve(ctx, item.CID, ApproveOptions{})
+		}
+		return err == nil, err
 	}
 	return false, nil
 }

@@ -28,6 +28,10 @@ var (
 	ErrServerSignature = errors.New("phonesim: the server's signature over the challenge does not hold")
 	// ErrChallenge says that a challenge is malformed, of an unknown version or not for this phone.
 	ErrChallenge = errors.New("phonesim: the challenge is not one for this phone")
+	// ErrExpired says that the time for an answer was over when the request was pulled.
+	ErrExpired = errors.New("phonesim: the challenge has expired")
+	// ErrAnnouncement says that the server announced a key that the old one did not sign for, or not in the form of the contract.
+	ErrAnnouncement = errors.New("phonesim: the announcement of a new server key does not hold")
 	// ErrSAS says that the six digits of the reply are not those of the keys this phone sees: somebody is in between.
 	ErrSAS = errors.New("phonesim: the six digits are not those of these keys")
 	// ErrRefused says that the pairing was ended: the digits did not match, or too many secrets were wrong.
@@ -54,6 +58,7 @@ type Options struct {
 	DoubleTap    bool                                   // every answer is sent twice at once, with the same response bytes
 	BeforeAnswer func(context.Context, Challenge) error // called before an answer is signed: a late phone waits here
 	Notice       func(Event)                            // told what Run and Pull do; must not block
+	Keep         func(*Phone) error                     // keeps the phone for good, before it tells the server that it holds to a new key
 }
 
 // Named is a workspace or a person as the pairing names them.
@@ -66,6 +71,8 @@ type Named struct {
 type ServerKey struct {
 	KID  string `json:"kid"`
 	SPKI string `json:"spki"` // base64url of the DER
+	// Until is, for a key that was replaced, when it may last have signed a question (Unix seconds); 0 for one in force.
+	Until int64 `json:"until,omitempty"`
 }
 
 // Identity is what a phone knows after a claim.
@@ -124,6 +131,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Keep == nil {
+		o.Keep = func(*Phone) error { return nil }
 	}
 	if o.Notice == nil {
 		o.Notice = func(Event) {}

@@ -10,7 +10,8 @@ import (
 // Decision is what the person does with a request.
 type Decision struct {
 	Answer
-	Ignore bool // leave it alone
+	Ignore bool               // leave it alone
+	Edits  []func(*Answering) // for phones that do not keep the contract
 }
 
 // Event is what Run and Pull tell through Options.Notice.
@@ -172,7 +173,7 @@ func (s *screen) handle(ctx, shown context.Context, cid string) Event {
 		return ended(shown, e, context.Cause(shown))
 	}
 	s.tapped(cid)
-	if e.State, err = s.phone.Answer(ctx, cid, d.Answer); err != nil {
+	if e.State, err = s.phone.Answer(ctx, cid, d.Answer, d.Edits...); err != nil {
 		return ended(ctx, e, err)
 	}
 	e.Kind = "answered"

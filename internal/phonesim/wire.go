@@ -23,6 +23,7 @@ const (
 	DomainChallenge = "countersign/challenge/v1"
 	DomainResponse  = "countersign/response/v1"
 	DomainRequest   = "countersign/request/v1"
+	DomainServerKey = "countersign/server-key/v1"
 )
 
 const coordinate = 32 // bytes of a P-256 number
@@ -44,6 +45,9 @@ func PairMessage(pairing, secret string, uvSPKI, pollSPKI, payload []byte) []byt
 
 // ChallengeMessage is what the server signs.
 func ChallengeMessage(challenge []byte) []byte { return LP(DomainChallenge, challenge) }
+
+// AnnouncementMessage is what the server's old key signs when another takes over.
+func AnnouncementMessage(announcement []byte) []byte { return LP(DomainServerKey, announcement) }
 
 // ResponseMessage is what a phone signs to answer.
 func ResponseMessage(challenge, response []byte) []byte {

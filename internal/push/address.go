@@ -42,6 +42,12 @@ type Address struct {
 	Endpoint string
 	P256DH   string
 	Auth     string
+	// VAPID is the id of the server's key that a webpush subscription was made with, "" when it is not known. It is not part of the wire
+	// form: the phone's row keeps it.
+	VAPID string
+	// Subscribed is what a phone says it subscribed with, optional in the wire form: the server's public key, base64url. It is read at
+	// registration and not kept.
+	Subscribed string
 }
 
 // What can be wrong with an address in a request. The texts name the field and never repeat its value.
@@ -58,7 +64,7 @@ var (
 )
 
 // Parse reads the `push` object of wire.md §3, exactly: {kind:"fcm",token} | {kind:"apns",token,env,topic} |
-// {kind:"webpush",endpoint,keys:{p256dh,auth}}. It checks form only; whether an endpoint may be reached is webpush's question.
+// {kind:"webpush",endpoint,keys:{p256dh,auth},vapid_public_key?}. It checks form only; whether an endpoint may be reached is webpush's question.
 func Parse(b []byte) (Address, error) {
 	f, err := fields(b)
 	if err != nil {
@@ -106,6 +112,9 @@ func readWebPush(a *Address, f object) error {
 	}
 	if len(keys) > 0 {
 		return ErrUnknownField
+	}
+	if _, told := f["vapid_public_key"]; told {
+		return f.text("vapid_public_key", &a.Subscribed)
 	}
 	return nil
 }

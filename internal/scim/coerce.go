@@ -153,7 +153,7 @@ func (rd reader) complex(a *Attribute, v any) (any, error) {
 		if _, isBool := v.(bool); !plain || isBool || a.sub("value") == nil {
 			return nil, rd.wrong(a)
 		}
-		m = map[string]any{"value": s}
+		m = map[string]any{"value": s, "display": shownBy(s)}
 	}
 	out := map[string]any{}
 	for _, key := range sortedKeys(m) {
@@ -173,6 +173,26 @@ func (rd reader) complex(a *Attribute, v any) (any, error) {
 		return nil, nil
 	}
 	return out, nil
+}
+
+// shownBy is the name in a value that is itself JSON, as Entra writes app roles into a string ({"id":…,"value":…,"displayName":…}); nil for
+// none. The value stays as sent.
+func shownBy(s string) any {
+	if !strings.HasPrefix(s, "{") {
+		return nil
+	}
+	m, err := ParseObject([]byte(s))
+	if err != nil {
+		return nil
+	}
+	for _, name := range []string{"displayName", "display"} {
+		if shown, ok := member(m, name); ok {
+			if text, ok := shown.(string); ok {
+				return text
+			}
+		}
+	}
+	return nil
 }
 
 // part finds a sub-attribute as clients name it: Entra calls the display of a role displayName.

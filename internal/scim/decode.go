@@ -24,9 +24,11 @@ func ParseObject(body []byte) (map[string]any, error) {
 	if !utf8.Valid(body) {
 		return nil, invalid(InvalidSyntax, "The body is not UTF-8.")
 	}
-	var v any
-	if err := unmarshal(body, &v); err != nil {
-		return nil, invalid(InvalidSyntax, "The body is not JSON.")
+	v, ok := readText(string(body))
+	if !ok {
+		if err := unmarshal(body, &v); err != nil {
+			return nil, invalid(InvalidSyntax, "The body is not JSON.")
+		}
 	}
 	m, ok := v.(map[string]any)
 	if !ok {

@@ -1,7 +1,6 @@
 package scim
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 )
@@ -113,6 +112,11 @@ func TimeKey(s string) string {
 
 // Decode reads a canonical resource back from JSON that was written by this service.
 func Decode(stored []byte) (Resource, error) {
+	if v, ok := readText(string(stored)); ok {
+		if r, ok := v.(Resource); ok {
+			return r, nil
+		}
+	}
 	var r Resource
 	err := unmarshal(stored, &r)
 	return r, err
@@ -125,4 +129,4 @@ func Text(r Resource, name string) string {
 }
 
 // Encode is the resource as JSON for storing.
-func Encode(r Resource) ([]byte, error) { return json.Marshal(r) }
+func Encode(r Resource) ([]byte, error) { return appendCanonical(make([]byte, 0, 512), r) }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/httpkit"
 	"github.com/countersign/countersign/internal/scim"
@@ -34,7 +35,7 @@ type errorBody struct {
 }
 
 func newErrorBody(err error) (*fault.Error, errorBody) {
-	f := fault.From(err)
+	f := fault.From(database.Lost(err))
 	body := errorBody{Schemas: []string{scim.ErrorURN}, Status: strconv.Itoa(status(f)), Detail: f.Detail}
 	if scimTypes[f.Code] {
 		body.ScimType = f.Code
@@ -42,9 +43,11 @@ func newErrorBody(err error) (*fault.Error, errorBody) {
 	return f, body
 }
 
-func renderError(c *gin.Context, err error) {
+// renderError answers with an error. Its sentence ends with the short code under which the log explains it.
+func renderError(c *gin.Context, err error, t *tally) {
 	httpkit.Keep(c, err)
 	f, body := newErrorBody(err)
+	body.Detail += " (" + reason(f, t.entry.Operation).Code + ")"
 	httpkit.RetryAfter(c, f)
 	if f.Kind == fault.Unauthorized {
 		c.Header("WWW-Authenticate", `Bearer realm="SCIM", error="invalid_token"`)
@@ -63,13 +66,13 @@ func send(c *gin.Context, code int, v any) {
 	c.Data(code, mediaType, out)
 }
 
-// body reads the JSON object of a request that has one. A body over the limit is read to its end, up to a point, so that the client hears the
+// body reads the body of a request that has one; nil for the others. A body over the limit is read to its end, up to a point, so that the client hears the
 // answer instead of a broken connection.
-func body(c *gin.Context) (map[string]any, error) {
+func body(c *gin.Context) ([]byte, error) {
 	switch c.Request.Method {
 	case http.MethodPost, http.MethodPut, http.MethodPatch:
 	default:
-		return nil, nil //nolint:nilnil // the other methods have no body
+		return nil, nil
 	}
 	raw, err := io.ReadAll(io.LimitReader(c.Request.Body, httpkit.SCIMBody+1))
 	if err != nil {
@@ -86,7 +89,7 @@ func body(c *gin.Context) (map[string]any, error) {
 			return nil, fault.New(fault.Unsupported, "media_type", "Send the body as application/scim+json.")
 		}
 	}
-	return scim.ParseObject(raw)
+	return raw, nil
 }
 
 // resource answers with one resource as the query's projection shows it.
@@ -97,11 +100,16 @@ func (t *endpoint) resource(c *call, code int, r scim.Resource) error {
 		c.Header("Location", scim.Text(m, "location"))
 	}
 	if code == http.StatusOK && c.Request.Method != http.MethodPut && c.Request.Method != http.MethodPatch && matches(c.GetHeader("If-None-Match"), scim.Text(m, "version")) {
+		c.tally.looked(http.StatusNotModified, r, -1)
 		c.Status(http.StatusNotModified)
 		c.Writer.WriteHeaderNow()
 		return nil
 	}
-	out := t.rt.AppendJSON(make([]byte, 0, 1024), t.rt.Project(r, t.projection(c.query)))
+	out := c.tally.answer // of a change, rendered where it was made
+	if out == nil {
+		c.tally.looked(code, r, -1)
+		out = t.rt.AppendJSON(make([]byte, 0, 1024), t.rt.Project(r, t.projection(c.query)))
+	}
 	c.Data(code, mediaType, out)
 	return nil
 }

@@ -6,6 +6,7 @@ package scimapi
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/httpkit"
+	"github.com/countersign/countersign/internal/provisioning"
+	"github.com/countersign/countersign/internal/scim"
+	"github.com/countersign/countersign/internal/workspace"
 )
 
 // Deps are what the door is made of.
@@ -24,8 +28,14 @@ type Deps struct {
 	Base string
 	// Authenticate says whose token this is. It refuses with a fault of kind Unauthorized.
 	Authenticate func(ctx context.Context, token string) (actor.Actor, error)
+	// Claims says whose token this was when Authenticate last found it live, without asking the database. May be nil.
+	Claims func(token string) (actor.Actor, bool)
 	// Used hears, at most once a minute for each token, that a client called with it; best effort. May be nil.
 	Used func(ctx context.Context, token, client string) error
+	// Log keeps every call. May be nil, in tests.
+	Log *provisioning.Log
+	// Recognise finds a token of ours in a header that was refused. May be nil.
+	Recognise func(ctx context.Context, header string) (workspace.Token, bool, error)
 	// Rate is how many requests a second a workspace may make; 0 is no limit, other values under 25 count as 25.
 	Rate int
 	Now  func() time.Time
@@ -34,17 +44,29 @@ type Deps struct {
 // API is the door. Make it with New.
 type API struct {
 	Deps
-	limits *limits
-	uses   *uses
-	types  map[string]*endpoint
-	schema discovery
+	quick   *directory.Quick // nil where there is none
+	limits  *limits
+	uses    *uses
+	rejects *rejects
+	mount   string       // the path of Base
+	again   http.Handler // the door for calls that are replayed
+	own     *arrangements
+	types   map[string]*endpoint
+	schema  discovery
 }
 
 // New is the door over deps.
 func New(deps Deps) *API {
-	a := &API{Deps: deps, limits: newLimits(deps.Rate, deps.Now), uses: newUses(deps.Now)}
+	a := &API{Deps: deps, limits: newLimits(deps.Rate, deps.Now), uses: newUses(deps.Now), rejects: newRejects(), own: &arrangements{}, mount: "/v1/scim/v2"}
+	if u, err := url.Parse(deps.Base); err == nil && u.Path != "" {
+		a.mount = strings.TrimSuffix(u.Path, "/")
+	}
 	a.types = map[string]*endpoint{"users": a.users(), "groups": a.groups()}
 	a.schema = a.discovery()
+	a.again = a.replays()
+	if deps.Claims != nil {
+		a.quick = deps.Directory.Quick()
+	}
 	return a
 }
 
@@ -61,6 +83,8 @@ type call struct {
 	by    actor.Actor
 	query query
 	body  map[string]any // of POST, PUT and PATCH
+	tally *tally
+	gone  <-chan struct{} // closed when the client has gone away; what changes something goes on all the same
 }
 
 func (c *call) ctx() context.Context { return c.Request.Context() }
@@ -72,17 +96,45 @@ type handler func(*call) error
 type route map[string]handler
 
 func (a *API) serve(c *gin.Context) {
-	if err := a.answer(c); err != nil {
-		renderError(c, err)
+	done, limited := a.quickly(c)
+	if done {
+		return
 	}
-}
-
-func (a *API) answer(c *gin.Context) error {
+	t := a.tally(c)
 	by, err := a.authenticate(c)
 	if err != nil {
-		return err
+		if fault.From(err).Kind == fault.Unauthorized {
+			a.rejected(c, t)
+		}
+		renderError(c, err, t)
+		return
 	}
-	if err := a.limits.take(by.Workspace); err != nil {
+	t.by(by)
+	if limited == nil || limited.workspace != by.Workspace {
+		limited = &limitVerdict{by.Workspace, a.limits.take(by.Workspace)}
+	}
+	if err = limited.err; err == nil {
+		err = a.answer(c, by, t)
+	}
+	a.over(c, t, err)
+}
+
+// over ends a call: its row is written before a client hears of a refusal, and a moment after one that only looked.
+func (a *API) over(c *gin.Context, t *tally, err error) {
+	if err == nil {
+		t.close(c.Writer.Status())
+		return
+	}
+	a.refused(t, err)
+	renderError(c, err, t)
+}
+
+// changeWithin is how long a change may take. It goes on without its client, so that what was done and what the log says are the same.
+const changeWithin = 30 * time.Second
+
+func (a *API) answer(c *gin.Context, by actor.Actor, t *tally) error {
+	a, err := a.arranged(c.Request.Context(), by.Workspace)
+	if err != nil {
 		return err
 	}
 	r, err := a.find(c.Param("path"))
@@ -93,14 +145,31 @@ func (a *API) answer(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	k := &call{Context: c, by: by}
+	k := &call{Context: c, by: by, tally: t, gone: c.Request.Context().Done()}
 	if k.query, err = parseQuery(c.Request.URL.RawQuery); err != nil {
 		return err
 	}
-	if k.body, err = body(c); err != nil {
+	raw, err := body(c)
+	if err != nil {
 		return err
 	}
+	if raw != nil {
+		if k.body, err = scim.ParseObject(raw); err != nil {
+			return err
+		}
+		t.sent(raw, k.body)
+	}
+	if changes(c.Request.Method) {
+		ctx := directory.Arrived(context.WithoutCancel(c.Request.Context()), a.Now().Add(-time.Since(t.started)))
+		ctx, cancel := context.WithTimeout(ctx, changeWithin)
+		defer cancel()
+		c.Request = c.Request.WithContext(ctx)
+	}
 	return h(k)
+}
+
+func changes(method string) bool {
+	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch || method == http.MethodDelete
 }
 
 // find gives what a path offers. Names are found in any letter case, slashes at the end and doubled ones are ignored.

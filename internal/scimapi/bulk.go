@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/countersign/countersign/internal/fault"
+	"github.com/countersign/countersign/internal/provisioning"
 	"github.com/countersign/countersign/internal/scim"
 )
 
@@ -50,6 +51,7 @@ func (a *API) bulk(c *call) error {
 			done = append(done, r)
 		}
 	}
+	b.log()
 	send(c.Context, http.StatusOK, map[string]any{"schemas": []string{scim.BulkResultURN}, "Operations": done})
 	return nil
 }
@@ -111,10 +113,16 @@ type bulkRun struct {
 	named   map[string]bool   // all names there are
 	results []*bulkResult
 	errors  int
-	partly  []int // operations of a circle, done without the references that were not there yet
+	refused []*provisioning.Entry // what is still to be logged
+	partly  []int                 // operations of a circle, done without the references that were not there yet
 }
 
 func (b *bulkRun) stopped() bool {
+	select {
+	case <-b.c.gone: // nobody waits for the rest
+		return true
+	default:
+	}
 	return b.most > 0 && b.errors >= b.most || b.c.ctx().Err() != nil
 }
 
@@ -205,7 +213,7 @@ func (b *bulkRun) finish(i int, data map[string]any) {
 		b.refuse(i, err)
 		return
 	}
-	r, code, err := t.run(b.c, op.method, id, data, ifMatch(op.version))
+	r, code, err := b.one(t, op.method, id, data, ifMatch(op.version))
 	if err != nil {
 		b.refuse(i, err)
 		return
@@ -275,13 +283,13 @@ func (b *bulkRun) complete(i int) {
 	}
 	if err == nil {
 		var r scim.Resource
-		if r, _, err = t.run(b.c, http.MethodPatch, id, b.lacking(op), nil); err == nil {
+		if r, _, err = b.one(t, http.MethodPatch, id, b.lacking(op), nil); err == nil {
 			m, _ := r["meta"].(map[string]any)
 			b.results[i].Version = scim.Text(m, "version")
 			return
 		}
 	}
-	if rerr := t.remove(b.c.ctx(), b.c.by, id, nil); rerr != nil {
+	if _, _, rerr := b.one(t, http.MethodDelete, id, nil, nil); rerr != nil {
 		err = rerr
 	}
 	delete(b.ids, op.bulkID)
@@ -309,20 +317,20 @@ func (t *endpoint) run(c *call, method, id string, data map[string]any, match fu
 			return nil, 0, err
 		}
 		if method == http.MethodPost {
-			r, err := t.create(c.ctx(), c.by, in)
+			r, err := t.create(c.changing(t, http.StatusCreated, true), c.by, in)
 			return r, http.StatusCreated, err
 		}
-		r, err := t.replace(c.ctx(), c.by, id, in, match, quiet)
+		r, err := t.replace(c.changing(t, http.StatusOK, true), c.by, id, in, match, quiet)
 		return r, http.StatusOK, err
 	case http.MethodPatch:
 		ops, err := scim.ParsePatch(data)
 		if err != nil {
 			return nil, 0, err
 		}
-		r, err := t.patch(c.ctx(), c.by, id, ops, match, quiet)
+		r, err := t.patch(c.changing(t, http.StatusOK, true), c.by, id, ops, match, quiet)
 		return r, http.StatusOK, err
 	case http.MethodDelete:
-		return nil, http.StatusNoContent, t.remove(c.ctx(), c.by, id, match)
+		return nil, http.StatusNoContent, t.remove(c.changing(t, http.StatusNoContent, false), c.by, id, match)
 	}
 	return nil, 0, fault.New(fault.Invalid, scim.InvalidSyntax, "method is POST, PUT, PATCH or DELETE.")
 }

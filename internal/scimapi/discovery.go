@@ -15,19 +15,26 @@ type discovery struct {
 	schemas []scim.SchemaDoc
 	types   []scim.ResourceTypeDoc
 	config  map[string]any
+	roles   []roleDoc // empty unless the workspace offers them
 }
 
 func (a *API) discovery() discovery {
 	users, groups := a.Directory.UserType(), a.Directory.GroupType()
-	return discovery{
+	d := discovery{
 		schemas: scim.SchemaDocs(a.Base, users, groups),
 		types:   []scim.ResourceTypeDoc{users.Doc(a.Base), groups.Doc(a.Base)},
 		config:  config(a.Base),
 	}
+	if a.Directory.OffersRoles() {
+		d.roles, d.schemas, d.types = roleDocs(a.Base), append(d.schemas, roleSchema(a.Base)), append(d.types, roleType(a.Base))
+	}
+	return d
 }
 
 func (d discovery) handler(name string, rest []string) handler {
 	switch {
+	case name == "roles" && d.roles != nil:
+		return d.rolesHandler(rest)
 	case name == "schemas" && len(rest) == 0:
 		return func(c *call) error { return answerAll(c, d.schemas) }
 	case name == "schemas" && len(rest) == 1:

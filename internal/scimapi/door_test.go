@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,7 +21,10 @@ import (
 	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/ident"
+	"github.com/countersign/countersign/internal/provisioning"
 	"github.com/countersign/countersign/internal/scimapi"
+	"github.com/countersign/countersign/internal/vault"
+	"github.com/countersign/countersign/internal/workspace"
 )
 
 // provider is an identity provider with a token of a workspace of its own, talking to a real server.
@@ -29,14 +35,31 @@ type provider struct {
 	token     string
 	workspace string
 	used      []string
+	log       *provisioning.Log
+	api       *scimapi.API
+	ended     map[string]workspace.Token // tokens that are not valid any more
+	unclaimed atomic.Bool                // the process does not know the token: every call goes the ordinary way
+	seen      chan struct{}              // a call has got past its token
 }
 
 // newProvider makes a workspace and a server over db; rate 0 is no limit.
 func newProvider(t testing.TB, db *database.DB, rate int) *provider {
 	t.Helper()
-	p := &provider{t: t, db: db, token: "token-" + ident.Base62(12), workspace: ident.New("wsp")}
+	return newProviderAt(t, db, rate, time.Now)
+}
+
+// newProviderAt is newProvider with a process clock of the test's own.
+func newProviderAt(t testing.TB, db *database.DB, rate int, now func() time.Time) *provider {
+	t.Helper()
+	p := &provider{t: t, db: db, token: "token-" + ident.Base62(12), workspace: ident.New("wsp"), log: provisioning.New(db, testVault(t), slog.New(slog.DiscardHandler)),
+		ended: map[string]workspace.Token{}, seen: make(chan struct{}, 1)}
 	err := db.InTx(t.Context(), func(tx database.Tx) error {
-		return tx.Exec("INSERT INTO workspaces (id, slug, name, created_at) VALUES (?, ?, 'Acme', ?)", p.workspace, strings.ToLower(p.workspace), time.Now()).Error
+		err := tx.Exec("INSERT INTO workspaces (id, slug, name, created_at) VALUES (?, ?, 'Acme', ?)", p.workspace, strings.ToLower(p.workspace), time.Now()).Error
+		if err != nil {
+			return err
+		}
+		return tx.Exec("INSERT INTO scim_tokens (id, workspace_id, digest, sealed, hint, state, created_at, created_by) VALUES (?, ?, ?, ?, '', 'active', ?, '')",
+			p.tokenID(), p.workspace, []byte(p.token), []byte{}, time.Now()).Error
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -46,21 +69,51 @@ func newProvider(t testing.TB, db *database.DB, rate int) *provider {
 	srv := httptest.NewServer(e)
 	t.Cleanup(srv.Close)
 	p.url = srv.URL + "/v1/scim/v2"
-	api := scimapi.New(scimapi.Deps{
-		Directory: directory.NewProvisioning(directory.New(db), p.url, []byte("a key of the test"), time.Now), Base: p.url, Rate: rate, Now: time.Now,
+	p.api = scimapi.New(scimapi.Deps{
+		Directory: directory.NewProvisioning(directory.New(db), p.url, []byte("a key of the test"), now), Base: p.url, Rate: rate, Now: now,
+		Log: p.log, Recognise: func(_ context.Context, header string) (workspace.Token, bool, error) {
+			t, ok := p.ended[strings.TrimPrefix(header, "Bearer ")]
+			return t, ok, nil
+		},
 		Authenticate: func(_ context.Context, token string) (actor.Actor, error) {
 			if token != p.token {
 				return actor.Actor{}, fault.New(fault.Unauthorized, "unauthorized", "The bearer token is missing, wrong or no longer valid.")
 			}
-			return actor.Actor{Kind: actor.Provider, Workspace: p.workspace, Token: "tok_1", Name: "test"}, nil
+			return p.claim(), nil
 		},
+		Claims: func(token string) (actor.Actor, bool) { return p.claim(), token == p.token && !p.unclaimed.Load() },
 		Used: func(_ context.Context, token, client string) error {
 			p.used = append(p.used, token+" "+client)
 			return nil
 		},
 	})
-	api.Mount(e.Group("/v1/scim/v2"))
+	p.api.Mount(e.Group("/v1/scim/v2"))
 	return p
+}
+
+// tokenID is the id of the provider's token, which has a row: what is done in one round trip looks at it.
+func (p *provider) tokenID() string { return "tok_" + p.workspace }
+
+func (p *provider) claim() actor.Actor {
+	select {
+	case p.seen <- struct{}{}:
+	default:
+	}
+	return actor.Actor{Kind: actor.Provider, Workspace: p.workspace, Token: p.tokenID(), Name: "test"}
+}
+
+// testVault seals with a key of the test's own.
+func testVault(t testing.TB) *vault.Vault {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "keyset.json")
+	if err := vault.Create(file); err != nil {
+		t.Fatal(err)
+	}
+	v, err := vault.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
 
 // answer is what came back.
@@ -99,7 +152,7 @@ func (p *provider) do(method, path string, header http.Header, body []byte) answ
 // send makes a call with the token; body is JSON text, "" for none.
 func (p *provider) send(method, path, body string) answer {
 	p.t.Helper()
-	header := http.Header{"Authorization": {"Bearer " + p.token}}
+	header := http.Header{"Authorization": {"Bearer " + p.token}, "User-Agent": {"-"}}
 	var raw []byte
 	if body != "" {
 		header.Set("Content-Type", "application/scim+json")

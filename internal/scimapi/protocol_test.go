@@ -44,7 +44,7 @@ func TestNobodyWithoutATokenLearnsAnything(t *testing.T) {
 				t.Errorf("%q: %d", strings.ReplaceAll(auth, p.token, "…"), a.status)
 			}
 		}
-		if len(p.used) != 1 || !strings.HasPrefix(p.used[0], "tok_1 ") {
+		if len(p.used) != 1 || !strings.HasPrefix(p.used[0], p.tokenID()+" ") {
 			t.Errorf("the use was told %v, want once", p.used)
 		}
 	})

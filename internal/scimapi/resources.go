@@ -61,7 +61,7 @@ func (t *endpoint) post(c *call) error {
 	if err != nil {
 		return err
 	}
-	r, err := t.create(c.ctx(), c.by, in)
+	r, err := t.create(c.changing(t, http.StatusCreated, true), c.by, in)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (t *endpoint) put(c *call, id string) error {
 	if err != nil {
 		return err
 	}
-	r, err := t.replace(c.ctx(), c.by, id, in, ifMatch(c.GetHeader("If-Match")), t.projection(c.query))
+	r, err := t.replace(c.changing(t, http.StatusOK, true), c.by, id, in, ifMatch(c.GetHeader("If-Match")), t.projection(c.query))
 	if err != nil {
 		return err
 	}
@@ -94,25 +94,31 @@ func (t *endpoint) doPatch(c *call, id string) error {
 		return err
 	}
 	silent := t.quiet && !c.query.has("attributes") && !c.query.has("excludedAttributes")
-	shown := t.projection(c.query)
+	shown, code := t.projection(c.query), http.StatusOK
 	if silent {
-		shown = t.rt.ParseProjection(nil, []string{"members"})
+		shown, code = t.rt.ParseProjection(nil, []string{"members"}), http.StatusNoContent
 	}
-	r, err := t.patch(c.ctx(), c.by, id, ops, ifMatch(c.GetHeader("If-Match")), shown)
+	r, err := t.patch(c.changing(t, code, !silent), c.by, id, ops, ifMatch(c.GetHeader("If-Match")), shown)
 	if err != nil {
 		return err
 	}
 	if silent {
-		m, _ := r["meta"].(map[string]any)
-		c.Header("ETag", scim.Text(m, "version"))
-		noContent(c)
+		t.unshown(c, r)
 		return nil
 	}
 	return t.resource(c, http.StatusOK, r)
 }
 
+// unshown answers a change without its resource.
+func (t *endpoint) unshown(c *call, r scim.Resource) {
+	m, _ := r["meta"].(map[string]any)
+	c.Header("ETag", scim.Text(m, "version"))
+	c.tally.looked(http.StatusNoContent, r, -1)
+	noContent(c)
+}
+
 func (t *endpoint) del(c *call, id string) error {
-	if err := t.remove(c.ctx(), c.by, id, ifMatch(c.GetHeader("If-Match"))); err != nil {
+	if err := t.remove(c.changing(t, http.StatusNoContent, false), c.by, id, ifMatch(c.GetHeader("If-Match"))); err != nil {
 		return err
 	}
 	noContent(c)
@@ -152,6 +158,11 @@ func (t *endpoint) answerList(c *call, q query) error {
 	if err != nil {
 		return err
 	}
+	return t.answerPage(c, search, page)
+}
+
+// answerPage answers with a page of resources.
+func (t *endpoint) answerPage(c *call, search directory.Query, page directory.Page) error {
 	head := listHead{Schemas: []string{scim.ListURN}, TotalResults: page.Total, ItemsPerPage: len(page.Resources), NextCursor: page.Next}
 	if !search.ByCursor {
 		head.StartIndex = page.Start
@@ -167,6 +178,7 @@ func (t *endpoint) answerList(c *call, q query) error {
 		}
 		out = t.rt.AppendJSON(out, t.rt.Project(r, search.Projection))
 	}
+	c.tally.looked(http.StatusOK, nil, len(page.Resources))
 	c.Data(http.StatusOK, mediaType, append(out, "]}"...))
 	return nil
 }

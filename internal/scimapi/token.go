@@ -24,10 +24,15 @@ func (a *API) authenticate(c *gin.Context) (actor.Actor, error) {
 		return actor.Actor{}, err
 	}
 	by.IP, by.UserAgent = c.ClientIP(), clip(c.Request.UserAgent(), 256)
-	if a.Used != nil && a.uses.due(by.Token) {
-		_ = a.Used(c.Request.Context(), by.Token, client(by.UserAgent)) // best effort: the call goes on
-	}
+	a.use(c, by)
 	return by, nil
+}
+
+// use tells that a token was used; best effort: the call goes on.
+func (a *API) use(c *gin.Context, by actor.Actor) {
+	if a.Used != nil && a.uses.due(by.Token) {
+		_ = a.Used(c.Request.Context(), by.Token, client(by.UserAgent))
+	}
 }
 
 // bearer is the token of an Authorization header. The scheme has any letter case; written twice, as in a secret pasted with its scheme, it

@@ -13,7 +13,7 @@ func (k *Keys) Check(ctx context.Context) error {
 		return err
 	}
 	for _, r := range rows {
-		if _, err := k.vault.Open(r.Sealed, about(Purpose(r.Purpose), r.Kid)); err != nil {
+		if _, err := k.vault.Open(r.Sealed, about(r.Purpose, r.Kid)); err != nil {
 			return fmt.Errorf("the server's %s key: %w", r.Purpose, err)
 		}
 	}

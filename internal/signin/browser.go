@@ -33,8 +33,8 @@ type Browser struct {
 	UserAgent string
 }
 
-// hash is what is kept of the long-lived cookie; nil where there is none.
-func (b Browser) hash() []byte {
+// Hash is what is kept of the long-lived cookie; nil where there is none.
+func (b Browser) Hash() []byte {
 	if b.ID == "" {
 		return nil
 	}

@@ -24,6 +24,15 @@ const (
 	mostSignIns = 50                 // workspaces of one browser
 )
 
+// Method is how somebody proved who they are.
+type Method string
+
+// The methods.
+const (
+	ByPassword Method = "password"
+	ByPasskey  Method = "passkey"
+)
+
 // Session is a new value for the session cookie.
 type Session struct {
 	Value   string
@@ -50,6 +59,7 @@ type signInRow struct {
 	LastSeenAt  time.Time
 	IP          string `gorm:"column:ip"`
 	UserAgent   string
+	Method      Method
 }
 
 func (signInRow) TableName() string { return "sign_ins" }
@@ -62,7 +72,7 @@ func manager(tx database.Tx) *scs.SessionManager {
 
 // start signs by in. The session is always a new one, so that a value planted before is worth nothing; what the browser was signed in to
 // with the old one moves over, except that open confirmations of the old one end: they answer to its hash.
-func (s *Service) start(tx database.Tx, from Browser, by actor.Actor) (Session, error) {
+func (s *Service) start(tx database.Tx, from Browser, by actor.Actor, how Method) (Session, error) {
 	now, err := tx.Now()
 	if err != nil {
 		return Session{}, err
@@ -87,11 +97,11 @@ func (s *Service) start(tx database.Tx, from Browser, by actor.Actor) (Session, 
 		}
 	}
 	err = tx.Create(&signInRow{SessionHash: by.Session, WorkspaceID: by.Workspace, PersonID: by.Person, SignedInAt: now, VerifiedAt: now,
-		LastSeenAt: now, IP: from.IP, UserAgent: from.UserAgent}).Error
+		LastSeenAt: now, IP: from.IP, UserAgent: from.UserAgent, Method: how}).Error
 	if err != nil {
 		return Session{}, err
 	}
-	return Session{Value: value, Expires: expires}, audit.RecordAt(tx, by, "session.started", by.Person, nil, now)
+	return Session{Value: value, Expires: expires}, audit.RecordAt(tx, by, "session.started", by.Person, audit.Detail{"method": how}, now)
 }
 
 // takeOver moves the sign-ins of an old session to by's new one; the one in by's own workspace is replaced.
@@ -202,7 +212,7 @@ func (s *Service) live(ctx context.Context, from Browser, where string, args ...
 
 func (f found) signedIn(from Browser, now time.Time) SignedIn {
 	by := f.actor()
-	by.Browser, by.IP, by.UserAgent = from.hash(), from.IP, from.UserAgent
+	by.Browser, by.IP, by.UserAgent = from.Hash(), from.IP, from.UserAgent
 	return SignedIn{Actor: by, Email: f.Email, Slug: f.Slug, WorkspaceName: f.WorkspaceName, FreshUntil: f.VerifiedAt.Add(freshFor), Now: now}
 }
 
@@ -270,13 +280,18 @@ func (s *Service) end(tx database.Tx, from Browser, where string, args ...any) e
 }
 
 func (s *Service) endOne(tx database.Tx, by actor.Actor, now time.Time) error {
-	if err := s.ended(tx, by, now); err != nil {
-		return err
-	}
-	if err := tx.Where("session_hash = ? AND workspace_id = ?", by.Session, by.Workspace).Delete(&signInRow{}).Error; err != nil {
+	if err := s.endSignIn(tx, by, now); err != nil {
 		return err
 	}
 	return audit.RecordAt(tx, by, "session.ended", by.Person, nil, now)
+}
+
+// endSignIn ends the sign-in of whose session, and what hangs on it.
+func (s *Service) endSignIn(tx database.Tx, whose actor.Actor, now time.Time) error {
+	if err := s.ended(tx, whose, now); err != nil {
+		return err
+	}
+	return tx.Where("session_hash = ? AND workspace_id = ?", whose.Session, whose.Workspace).Delete(&signInRow{}).Error
 }
 
 // EndAll ends every session of a person and every link that sets their password; it is a directory.Deactivated. Their open confirmations are
@@ -288,9 +303,9 @@ func (s *Service) EndAll(tx database.Tx, _ actor.Actor, p directory.Person, _ ti
 	return tx.Where("person_id = ?", p.ID).Delete(&linkRow{}).Error
 }
 
-// Sweep deletes sessions that are over anyway, and links that ended a month ago.
+// Sweep deletes sessions that are over anyway, ceremonies that nobody finished, and links that ended a month ago.
 func (s *Service) Sweep(ctx context.Context) error {
-	return s.DB.InTx(ctx, func(tx database.Tx) error {
+	return errors.Join(s.Passkeys.Sweep(ctx), s.DB.InTx(ctx, func(tx database.Tx) error {
 		now, err := tx.Now()
 		if err != nil {
 			return err
@@ -299,7 +314,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 			tx.Where("expires_at <= ?", now).Delete(&sessionRow{}).Error,
 			tx.Where("last_seen_at <= ? OR signed_in_at <= ?", now.Add(-s.Idle), now.Add(-sessionLife)).Delete(&signInRow{}).Error,
 			tx.Where("expires_at <= ?", now.AddDate(0, -1, 0)).Delete(&linkRow{}).Error)
-	})
+	}))
 }
 
 // sessionRow is what scs keeps: that a value was given out and until when. Who it stands for is in sign_ins.

@@ -64,7 +64,7 @@ func (s *Service) Setup(ctx context.Context, from Browser, code string, n NewWor
 		if err := s.firstToken(tx, by, &c); err != nil {
 			return err
 		}
-		session, err = s.start(tx, from, by)
+		session, err = s.start(tx, from, by, ByPassword)
 		return err
 	})
 	return c, session, err

@@ -3,6 +3,7 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ import (
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/ident"
 	"github.com/countersign/countersign/internal/limit"
+	"github.com/countersign/countersign/internal/passkey"
+	"github.com/countersign/countersign/internal/sso"
 	"github.com/countersign/countersign/internal/workspace"
 )
 
@@ -45,6 +48,8 @@ type Config struct {
 	Workspaces *workspace.Service
 	PublicURL  string        // without a path; https makes cookies Secure
 	Idle       time.Duration // a session unused for so long is over
+	Brand      string        // what browsers show beside a passkey
+	SSO        *sso.Service
 	// OnEnd runs in the transaction that ends a person's sign-in with a browser session, for example to cancel its open confirmations.
 	OnEnd []Ended
 }
@@ -55,8 +60,9 @@ type Ended func(tx database.Tx, by actor.Actor, at time.Time) error
 // Service is sign-in for all workspaces. Make it with New.
 type Service struct {
 	Config
-	hasher *hasher
-	secure bool
+	Passkeys *passkey.Service
+	hasher   *hasher
+	secure   bool
 }
 
 // New is sign-in. Idle is 12 hours where it is not given.
@@ -68,7 +74,11 @@ func New(c Config) (*Service, error) {
 	if c.Idle <= 0 {
 		c.Idle = 12 * time.Hour
 	}
-	return &Service{Config: c, hasher: newHasher(), secure: u.Scheme == "https"}, nil
+	keys, err := passkey.New(c.DB, c.PublicURL, cmp.Or(c.Brand, "Countersign"))
+	if err != nil {
+		return nil, err
+	}
+	return &Service{Config: c, Passkeys: keys, hasher: newHasher(), secure: u.Scheme == "https"}, nil
 }
 
 // passwordRow is a person's password. A person without one has no row and cannot sign in with one.
@@ -111,10 +121,13 @@ func (s *Service) SignIn(ctx context.Context, from Browser, slug, login, passwor
 			refused = ErrDeactivated
 			return try.forgive(tx)
 		}
+		if refused = s.mayUsePassword(tx.DB, held); refused != nil {
+			return try.forgive(tx)
+		}
 		if err := s.passwordUsed(tx, p.ID, stored); err != nil {
 			return err
 		}
-		if session, err = s.start(tx, from, by); err != nil {
+		if session, err = s.start(tx, from, by, ByPassword); err != nil {
 			return err
 		}
 		return try.forgive(tx)

@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // The domains: a signature made for one purpose can never be shown for another.
@@ -21,6 +22,7 @@ const (
 	DomainChallenge = "countersign/challenge/v1"
 	DomainResponse  = "countersign/response/v1"
 	DomainRequest   = "countersign/request/v1"
+	DomainServerKey = "countersign/server-key/v1"
 )
 
 // ErrKey says that a key is not a P-256 public key in SPKI DER.
@@ -94,6 +96,9 @@ func Pair(pairing, secret string, uv, poll, payload []byte) []byte {
 // Response is what a phone signs when it answers: the challenge bytes it received and its response bytes.
 func Response(challenge, response []byte) []byte { return LP(DomainResponse, challenge, response) }
 
+// ServerKey is what the server's old key signs when another takes over: phones that hold to the old one believe it.
+func ServerKey(announcement []byte) []byte { return LP(DomainServerKey, announcement) }
+
 // Challenge is what the server signs for each phone.
 func Challenge(challenge []byte) []byte { return LP(DomainChallenge, challenge) }
 
@@ -107,4 +112,9 @@ func Request(method, pathAndQuery, ts string, jti, body []byte) []byte {
 func B64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 // Unb64 reads base64url without padding and nothing else: stray bits and line ends are refused.
-func Unb64(s string) ([]byte, error) { return base64.RawURLEncoding.Strict().DecodeString(s) }
+func Unb64(s string) ([]byte, error) {
+	if at := strings.IndexAny(s, "\r\n"); at >= 0 { // which encoding/base64 skips, strict or not
+		return nil, base64.CorruptInputError(at)
+	}
+	return base64.RawURLEncoding.Strict().DecodeString(s)
+}

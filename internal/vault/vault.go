@@ -1,14 +1,19 @@
 // Package vault seals what has to be shown again (the SCIM token, the six-digit code, the server's own keys) with a Tink keyset. The keyset
-// is a file with mode 0600; a key-management service can stand behind the same two methods.
+// is a file with mode 0600, read again when it changes, so that a running service follows a rotation; a key-management service can stand
+// behind the same two methods.
 package vault
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
+	"time"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
@@ -16,11 +21,30 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// Vault seals and opens with associated data: what was sealed for one row cannot be opened as another.
+// Vault seals and opens with associated data: what was sealed for one row cannot be opened as another. Safe for concurrent use.
 type Vault struct {
-	aead tink.AEAD
-	info Info
+	file string
+
+	mu      sync.Mutex
+	current loaded
+	looked  time.Time
 }
+
+// loaded is the keyset as it was read.
+type loaded struct {
+	aead  tink.AEAD
+	info  Info
+	stamp stamp
+}
+
+// stamp tells whether a file is the one that was read.
+type stamp struct {
+	size    int64
+	changed time.Time
+}
+
+// lookAgain is how long a keyset is used before the file is looked at again.
+const lookAgain = time.Second
 
 // Info describes a keyset without showing it.
 type Info struct {
@@ -42,59 +66,90 @@ func Create(file string) error {
 
 // Open reads a keyset file; one that others may read is refused.
 func Open(file string) (*Vault, error) {
-	h, err := read(file)
+	l, err := load(file)
 	if err != nil {
 		return nil, err
+	}
+	return &Vault{file: file, current: l, looked: time.Now()}, nil
+}
+
+func load(file string) (loaded, error) {
+	before, err := os.Stat(file)
+	if err != nil {
+		return loaded{}, fmt.Errorf("keyset: %w", err)
+	}
+	h, err := read(file)
+	if err != nil {
+		return loaded{}, err
 	}
 	a, err := aead.New(h)
 	if err != nil {
-		return nil, err
+		return loaded{}, err
 	}
-	v := &Vault{aead: a}
-	ki := h.KeysetInfo()
-	v.info.Primary = ki.GetPrimaryKeyId()
-	for _, k := range ki.GetKeyInfo() {
-		v.info.Keys = append(v.info.Keys, k.GetKeyId())
-	}
-	return v, nil
+	return loaded{aead: a, info: infoOf(h), stamp: stamp{before.Size(), before.ModTime()}}, nil
 }
 
-// Rotate adds a new key to the file and makes it the one that seals; the old keys go on opening.
-func Rotate(file string) error {
-	h, err := read(file)
-	if err != nil {
-		return err
+func infoOf(h *keyset.Handle) Info {
+	ki := h.KeysetInfo()
+	i := Info{Primary: ki.GetPrimaryKeyId()}
+	for _, k := range ki.GetKeyInfo() {
+		i.Keys = append(i.Keys, k.GetKeyId())
 	}
-	m := keyset.NewManagerFromHandle(h)
-	id, err := m.Add(aead.AES256GCMKeyTemplate())
-	if err != nil {
-		return err
+	return i
+}
+
+// use is the keyset as it is now. A file that cannot be read any more, or is half copied, leaves the old one in use.
+func (v *Vault) use(now bool) loaded {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !now && time.Since(v.looked) < lookAgain {
+		return v.current
 	}
-	if err := m.SetPrimary(id); err != nil {
-		return err
+	v.looked = time.Now()
+	st, err := os.Stat(v.file)
+	if err != nil || (stamp{st.Size(), st.ModTime()}) == v.current.stamp {
+		return v.current
 	}
-	if h, err = m.Handle(); err != nil {
-		return err
+	if l, err := load(v.file); err == nil {
+		v.current = l
 	}
-	return write(file+".new", h, os.O_TRUNC, file)
+	return v.current
 }
 
 // Info describes the keyset.
-func (v *Vault) Info() Info { return v.info }
+func (v *Vault) Info() Info { return v.use(false).info }
 
 // Seal encrypts plain for the place named by about (for example workspace and token id).
 func (v *Vault) Seal(plain []byte, about string) ([]byte, error) {
-	return v.aead.Encrypt(plain, []byte(about))
+	return v.use(false).aead.Encrypt(plain, []byte(about))
 }
 
-// Open decrypts what Seal made for the same place.
+// Open decrypts what Seal made for the same place. Where a key is missing the file is read again: another replica may have rotated.
 func (v *Vault) Open(sealed []byte, about string) ([]byte, error) {
-	b, err := v.aead.Decrypt(sealed, []byte(about))
+	l := v.use(false)
+	if id, ok := KeyID(sealed); ok && !slices.Contains(l.info.Keys, id) {
+		l = v.use(true)
+	}
+	b, err := l.aead.Decrypt(sealed, []byte(about))
 	if err != nil {
 		return nil, ErrOpen
 	}
 	return b, nil
 }
+
+// prefix is how many bytes in front of what was sealed name the key.
+const prefix = 5
+
+// KeyID is the id of the key that sealed something, from Tink's prefix: a byte 1 and the id, big-endian.
+func KeyID(sealed []byte) (uint32, bool) {
+	if len(sealed) < prefix || sealed[0] != 1 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(sealed[1:prefix]), true
+}
+
+// Prefix is what everything that a key sealed begins with.
+func Prefix(id uint32) []byte { return binary.BigEndian.AppendUint32([]byte{1}, id) }
 
 func read(file string) (*keyset.Handle, error) {
 	st, err := os.Stat(file)

@@ -1,10 +1,12 @@
 package vault_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/countersign/countersign/internal/vault"
 )
@@ -63,6 +65,12 @@ func TestAfterARotationOldSealsOpenAndNewOnesUseTheNewKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	was, err := os.ReadFile(file)
+	copied := file + ".copy"
+	if err := errors.Join(err, os.WriteFile(copied, was, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	before = open(t, copied) // a replica that does not have the new key
 	if err := vault.Rotate(file); err != nil {
 		t.Fatal(err)
 	}
@@ -117,5 +125,89 @@ func TestAKeysetIsAPrivateFileThatIsNeverReplaced(t *testing.T) {
 	}
 	if _, err := vault.Open(file + ".none"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestARunningServiceFollowsTheFile(t *testing.T) {
+	file, one := create(t)
+	two := open(t, file) // another process with the same file
+	if err := vault.Rotate(file); err != nil {
+		t.Fatal(err)
+	}
+	three := open(t, file)
+	sealed, err := three.Seal([]byte("new"), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := one.Open(sealed, "x"); err != nil || string(got) != "new" { // at once: it lacks the key, so it looks
+		t.Errorf("%q %v", got, err)
+	}
+	if got, want := one.Info(), three.Info(); got.Primary != want.Primary {
+		t.Errorf("it seals with %d, want %d", got.Primary, want.Primary)
+	}
+	for began := time.Now(); two.Info().Primary != three.Info().Primary; { // by itself, without anything to open
+		if time.Since(began) > 5*time.Second {
+			t.Fatal("a rotation is not noticed")
+		}
+	}
+	if err := os.WriteFile(file, []byte("half a cop"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := one.Open([]byte{1, 0, 0, 0, 0, 9}, "x"); !errors.Is(err, vault.ErrOpen) { // makes it look at what is broken now
+		t.Error(err)
+	}
+	if got, err := one.Open(sealed, "x"); err != nil || string(got) != "new" {
+		t.Errorf("after a bad copy: %q %v", got, err)
+	}
+}
+
+func TestAStagedKeyOpensBeforeItSeals(t *testing.T) {
+	file, first := create(t)
+	if err := vault.Promote(file); err == nil {
+		t.Error("the only key was promoted")
+	}
+	if err := vault.Stage(file); err != nil {
+		t.Fatal(err)
+	}
+	staged := open(t, file)
+	if i := staged.Info(); i.Primary != first.Info().Primary || len(i.Keys) != 2 {
+		t.Errorf("staged: %+v", i)
+	}
+	if err := vault.Promote(file); err != nil {
+		t.Fatal(err)
+	}
+	promoted := open(t, file)
+	sealed, err := promoted.Seal([]byte("x"), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, ok := vault.KeyID(sealed); !ok || id != promoted.Info().Primary || id == first.Info().Primary || !bytes.HasPrefix(sealed, vault.Prefix(id)) {
+		t.Errorf("sealed with %d of %+v", id, promoted.Info())
+	}
+	if _, err := staged.Open(sealed, "x"); err != nil {
+		t.Errorf("a replica with the staged key: %v", err)
+	}
+}
+
+func TestAKeyIsRemovedUnlessItSeals(t *testing.T) {
+	file, v := create(t)
+	old := v.Info().Primary
+	if err := vault.Remove(file, old); err == nil {
+		t.Error("the only key was removed")
+	}
+	if err := vault.Rotate(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := vault.Remove(file, 1); err == nil {
+		t.Error("a key that is none was removed")
+	}
+	if err := vault.Remove(file, old); err != nil {
+		t.Fatal(err)
+	}
+	if i := open(t, file).Info(); len(i.Keys) != 1 || i.Primary == old {
+		t.Errorf("%+v", i)
+	}
+	if _, ok := vault.KeyID([]byte("no")); ok {
+		t.Error("two bytes name a key")
 	}
 }

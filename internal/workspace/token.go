@@ -57,7 +57,8 @@ type Token struct {
 	ValidUntil *time.Time // until when a replaced token lives on
 	RevokedAt  *time.Time
 	LastUsedAt *time.Time
-	LastUsedBy string // which client called last, such as "Entra ID"
+	LastUsedBy string     // which client called last, such as "Entra ID"
+	ShownAt    *time.Time // when it was first revealed
 }
 
 // Live says whether the token opens anything at an instant.
@@ -93,13 +94,14 @@ type tokenRow struct {
 	RevokedAt   *time.Time
 	LastUsedAt  *time.Time
 	LastUsedBy  string
+	ShownAt     *time.Time
 }
 
 func (tokenRow) TableName() string { return "scim_tokens" }
 
 func (r tokenRow) token() Token {
 	return Token{ID: r.ID, Workspace: r.WorkspaceID, Hint: r.Hint, State: TokenState(r.State), CreatedAt: r.CreatedAt, CreatedBy: r.CreatedBy,
-		ExpiresAt: r.ExpiresAt, ValidUntil: r.ValidUntil, RevokedAt: r.RevokedAt, LastUsedAt: r.LastUsedAt, LastUsedBy: r.LastUsedBy}
+		ExpiresAt: r.ExpiresAt, ValidUntil: r.ValidUntil, RevokedAt: r.RevokedAt, LastUsedAt: r.LastUsedAt, LastUsedBy: r.LastUsedBy, ShownAt: r.ShownAt}
 }
 
 // about binds a sealed token to its row.
@@ -128,7 +130,11 @@ func (s *Service) Authenticate(ctx context.Context, raw string) (actor.Actor, er
 			return actor.Actor{}, ErrToken
 		}
 	}
-	return actor.Actor{Kind: actor.Provider, Workspace: t.Workspace, Token: t.ID, Name: "SCIM token …" + t.Hint}, nil
+	by := actor.Actor{Kind: actor.Provider, Workspace: t.Workspace, Token: t.ID, Name: "SCIM token …" + t.Hint}
+	if t.State == Active && t.ExpiresAt == nil {
+		s.claims.keep(raw, by)
+	}
+	return by, nil
 }
 
 // lastUse remembers when this process last wrote a token's use, so that a busy token does not cost a transaction for each call.

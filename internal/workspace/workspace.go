@@ -53,14 +53,21 @@ type Workspace struct {
 	Name            string
 	Policy          Policy
 	ConfirmationTTL time.Duration
+	ShowOnce        bool       // a token is shown once, then only a new one can be had
+	TwoAdmins       bool       // a second admin has to approve as well before a token is shown or replaced
+	SameNetwork     bool       // the phone has to answer from the network that the browser asks from
+	FreezeOnReport  bool       // "I don't know this request" freezes reveals until the Owner lifts it
+	FrozenAt        *time.Time // since when nothing is revealed
+	FrozenBy        string     // the confirmation whose report froze it
 	CreatedAt       time.Time
 }
 
 // Service is the workspaces and their tokens. Make it with New.
 type Service struct {
-	db    *database.DB
-	vault *vault.Vault
-	used  lastUse
+	db     *database.DB
+	vault  *vault.Vault
+	used   lastUse
+	claims claims
 }
 
 // New is the workspaces of db; v seals their tokens.
@@ -72,6 +79,12 @@ type row struct {
 	Name                string
 	ConfirmationPolicy  string
 	ConfirmationSeconds int
+	ShowOnce            bool
+	TwoAdmins           bool
+	SameNetwork         bool
+	FreezeOnReport      bool
+	FrozenAt            *time.Time
+	FrozenBy            string
 	CreatedAt           time.Time
 }
 
@@ -79,7 +92,8 @@ func (row) TableName() string { return "workspaces" }
 
 func (r row) workspace() Workspace {
 	return Workspace{ID: r.ID, Slug: r.Slug, Name: r.Name, Policy: Policy(r.ConfirmationPolicy),
-		ConfirmationTTL: time.Duration(r.ConfirmationSeconds) * time.Second, CreatedAt: r.CreatedAt}
+		ConfirmationTTL: time.Duration(r.ConfirmationSeconds) * time.Second, ShowOnce: r.ShowOnce, TwoAdmins: r.TwoAdmins, SameNetwork: r.SameNetwork,
+		FreezeOnReport: r.FreezeOnReport, FrozenAt: r.FrozenAt, FrozenBy: r.FrozenBy, CreatedAt: r.CreatedAt}
 }
 
 // Create makes a workspace with the default policy. Its Owner and its first token (Regenerate makes it) belong into the same transaction.
@@ -136,27 +150,6 @@ func take(db *gorm.DB) (Workspace, error) {
 		return Workspace{}, fault.ErrNotFound
 	}
 	return r.workspace(), err
-}
-
-// SetPolicy changes how people confirm and how long a request waits for its answer. The caller has had it confirmed.
-func (s *Service) SetPolicy(tx database.Tx, by actor.Actor, id string, mode Policy, ttl time.Duration) error {
-	if !manages(by) {
-		return ErrForbidden
-	}
-	if !slices.Contains([]Policy{RiskBased, AlwaysCode, TapOnly}, mode) || ttl < MinTTL || ttl > MaxTTL {
-		return ErrPolicy
-	}
-	old, err := Lock(tx, id)
-	if err != nil {
-		return err
-	}
-	err = tx.Model(&row{}).Where("id = ?", id).
-		Updates(map[string]any{"confirmation_policy": string(mode), "confirmation_seconds": int(ttl / time.Second)}).Error
-	if err != nil {
-		return err
-	}
-	return audit.Record(tx, by, "policy.changed", id, audit.Detail{"from": string(old.Policy), "to": string(mode),
-		"from_seconds": int(old.ConfirmationTTL / time.Second), "to_seconds": int(ttl / time.Second)})
 }
 
 // manages says whether by may change a workspace: its Owner, a Super Admin, or somebody on the server's own terminal.

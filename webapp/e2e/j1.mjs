@@ -1,6 +1,6 @@
 // J1 as far as it is built: an empty service becomes a workspace with its Owner and a phone; then the Owner adds everybody else.
 import { must, same, textOf } from './kit/check.mjs'
-import { pairByLink } from './kit/pairing.mjs'
+import { finishCodes, pairByLink } from './kit/pairing.mjs'
 
 const secret = 'correct horse battery staple'
 
@@ -54,6 +54,7 @@ export async function firstRun(world) {
     await desk.look('S0 phone')
     await pairByLink(desk, phone, ana)
     await desk.button('Go to Directory Sync').click()
+    await finishCodes(desk)
     await page.getByRole('heading', { name: 'Directory Sync', level: 2 }).waitFor()
     await page.getByText('Phone ready').waitFor()
     await page.getByText('Waiting for first call', { exact: true }).waitFor()

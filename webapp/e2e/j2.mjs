@@ -2,7 +2,7 @@
 import { people } from './j1.mjs'
 import { must, same, textOf } from './kit/check.mjs'
 import { storage } from './kit/storage.mjs'
-import { claim, compare, followLink, notifications, openPairing } from './kit/pairing.mjs'
+import { claim, compare, followLink, keepCodes, notifications, openPairing } from './kit/pairing.mjs'
 
 const minutes = 60_000
 
@@ -107,8 +107,7 @@ export async function j2(world) {
     await dialog.getByText(`Phone found: ${cleo.phone}.`).waitFor()
     await compare(desk, phone)
     await desk.look('S18 paired')
-    await dialog.getByRole('button', { name: 'Done', exact: true }).click()
-    await dialog.waitFor({ state: 'hidden' })
+    await keepCodes(desk)
     must(await desk.button('Pair your phone').evaluate((e) => e === document.activeElement), 'the focus is not back on Pair your phone')
   })
 

@@ -2,7 +2,7 @@
 import { people } from './j1.mjs'
 import { provision } from './j3.mjs'
 import { must, same, textOf, until } from './kit/check.mjs'
-import { openPairing } from './kit/pairing.mjs'
+import { keepCodes, openPairing } from './kit/pairing.mjs'
 
 /** Whose phone is reached through what. */
 export const natives = [['fcm', people.emil], ['apns', people.finn], ['webpush', people.gina]]
@@ -18,7 +18,7 @@ export async function native(world, kind, person) {
     same((await textOf(digits)).replace(/\D/g, ''), sas, 'the digits of both screens')
     await desk.button('They match').click()
     await page.getByText('Phone paired.').first().waitFor() // its first answer was woken by a push, too
-    await desk.dialog('Pair your phone').getByRole('button', { name: 'Done', exact: true }).click()
+    await keepCodes(desk)
   })
   await world.step(`J3 native, ${kind}: It's me! on the phone`, async () => {
     await world.control.ask('renew-token', { workspace: 'acme', email: person.email })

@@ -11,7 +11,7 @@ import { native, natives } from './j3-native.mjs'
 import { closedTab, lateToCollect, twoTabs, wrongRole } from './j3-variants.mjs'
 import { j4 } from './j4.mjs'
 import { computerOffline, pushDead, pushLost, restarted } from './j5.mjs'
-import { openPairing, pairByLink } from './kit/pairing.mjs'
+import { keepCodes, openPairing, pairByLink } from './kit/pairing.mjs'
 import { storage } from './kit/storage.mjs'
 import { others } from './others.mjs'
 import { World } from './kit/world.mjs'
@@ -26,7 +26,7 @@ async function ready(world, person) {
   await world.step(`people: ${person.name} pairs a phone`, async () => {
     await openPairing(person.desk, person)
     await pairByLink(person.desk, person.mobile, person)
-    await person.desk.button('Done').click()
+    await keepCodes(person.desk)
   })
 }
 

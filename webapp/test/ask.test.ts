@@ -98,6 +98,8 @@ describe('asking', () => {
     [problem(401, 'unauthorized'), 'session'],
     [problem(403, 'forbidden'), 'failed'],
     [problem(409, 'no_token'), 'failed'],
+    [problem(423, 'frozen'), 'failed'],
+    [problem(409, 'no_second_admin'), 'failed'],
     [problem(503, ''), 'unreachable'],
     [new NetworkError(), 'unreachable'],
   ] as const)('says what came of %s', async (error, phase) => {

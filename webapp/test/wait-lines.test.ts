@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { AskView, Phase } from '../src/console/confirm/ask'
-import { needsHint, spokenWarning, waitLine } from '../src/console/confirm/wait-lines'
+import { deliveryLines, needsHint, quorumLine, spokenWarning, waitLine } from '../src/console/confirm/wait-lines'
 import type { Confirmation, ConfirmationDevice, Delivery } from '../src/shared/types'
 import { confirmation, FakeClock } from './fakes'
 
@@ -47,6 +47,57 @@ describe('while it is pending, the line', () => {
   })
 })
 
+describe('what became of it on each phone', () => {
+  const of = (...devices: ConfirmationDevice[]) => deliveryLines(view('waiting', { devices }))
+  it('is left to the one line where one phone was reached', () => {
+    expect(of(device('iPhone', 'sent'))).toEqual([])
+    expect(of(device('iPhone', 'opened'))).toEqual([])
+    expect(deliveryLines(view('denied', { devices: [device('a', 'sent'), device('b', 'failed')] }))).toEqual([])
+  })
+
+  it('is said for each of several', () => {
+    const lines = of(device('iPhone of Ana', 'opened'), device('Pixel', 'sent', '2026-05-03T14:02:03Z'), device('iPad', 'pulled'), device('Old', 'queued'))
+    expect(lines.map((line) => [line.name, line.key, line.at ?? ''])).toEqual([
+      ['iPhone of Ana', 'console.delivery.opened', ''], ['Pixel', 'console.delivery.sent', '2026-05-03T14:02:03Z'],
+      ['iPad', 'console.delivery.pulled', ''], ['Old', 'console.delivery.queued', ''],
+    ])
+  })
+
+  it.each([
+    ['UNREGISTERED', 'console.delivery.app_removed'], ['Unregistered', 'console.delivery.app_removed'], ['BadDeviceToken', 'console.delivery.app_removed'],
+    ['ExpiredToken', 'console.delivery.app_removed'], ['http_410', 'console.delivery.app_removed'], ['http_404', 'console.delivery.app_removed'],
+    ['SENDER_ID_MISMATCH', 'console.delivery.misconfigured'], ['BadEnvironmentKeyIdInToken', 'console.delivery.misconfigured'],
+    ['ExpiredProviderToken', 'console.delivery.misconfigured'], ['http_403', 'console.delivery.misconfigured'],
+    ['UNAVAILABLE', 'console.delivery.unreachable'], ['timeout', 'console.delivery.unreachable'], ['http_503', 'console.delivery.unreachable'],
+    ['SOMETHING_NEW', 'console.delivery.failed'], ['', 'console.delivery.failed_unsaid'],
+  ])('says in words why it was not delivered: %s', (detail, key) => {
+    expect(of({ ...device('iPhone', 'failed'), detail })).toMatchObject([{ key, trouble: true }])
+  })
+
+  it.each(['no_push', 'push_budget', 'unseen'])('says why nothing was sent: %s', (detail) => {
+    const alone = { ...device('iPhone', 'queued'), detail }
+    expect(of(alone)).toMatchObject([{ key: `console.delivery.${detail}`, trouble: true }])
+    expect(waitLine(view('waiting', { devices: [alone] }))).toMatchObject({ key: 'console.wait.pushfailed', urgent: true })
+    expect(waitLine(view('waiting', { devices: [alone, device('Pixel', 'queued')] }))).toMatchObject({ key: 'console.wait.sending', devices: ['Pixel'] })
+  })
+})
+
+describe('where two admins have to approve', () => {
+  const ana = { person: 'Ana Kovač', device: 'iPhone of Ana', at: '2026-05-03T14:02:09Z' }
+  it('says that a second one is needed', () => {
+    expect(quorumLine(view('waiting', { quorum: { needed: 2, approvals: [] } }))).toEqual({ key: 'console.quorum.none', names: [], have: 0, needed: 2 })
+  })
+
+  it('says who has approved', () => {
+    expect(quorumLine(view('waiting', { quorum: { needed: 2, approvals: [ana] } }))).toEqual({ key: 'console.quorum.some', names: ['Ana Kovač'], have: 1, needed: 2 })
+  })
+
+  it('says nothing where one is enough, or when it is over', () => {
+    expect(quorumLine(view('waiting'))).toBeNull()
+    expect(quorumLine(view('denied', { quorum: { needed: 2, approvals: [ana] } }))).toBeNull()
+  })
+})
+
 describe('at its end, the line', () => {
   const by = { device: 'iPhone of Ana', at: '2026-05-03T14:03:00Z' }
   it.each([
@@ -54,6 +105,10 @@ describe('at its end, the line', () => {
     ['a report, which reads the same', view('denied', { decided_by: by, reason: 'reported' }), 'console.wait.denied'],
     ['a denial without a device', view('denied'), 'console.wait.denied_somewhere'],
     ['three wrong codes', view('denied', { decided_by: by, reason: 'too_many_attempts' }), 'console.wait.attempts'],
+    ['another network', view('denied', { decided_by: by, reason: 'network_mismatch' }), 'console.wait.mismatch'],
+    ['a policy denied from another network', view('denied', { decided_by: by, reason: 'network_mismatch', action: 'policy.change' }), 'console.wait.mismatch_unchanged'],
+    ['an approval that was taken back', view('cancelled', { reason: 'denied' }), 'console.wait.taken_back'],
+    ['a denied revocation', view('denied', { decided_by: by, action: 'scim.token.revoke' }), 'console.wait.denied_unchanged'],
     ['a denied removal', view('denied', { decided_by: by, action: 'device.remove' }), 'console.wait.denied_unchanged'],
     ['time', view('expired'), 'console.wait.expired'],
     ['a removal out of time', view('expired', { action: 'device.remove' }), 'console.wait.expired_unchanged'],

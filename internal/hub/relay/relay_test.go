@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 	"github.com/countersign/countersign/internal/hub/relay"
 )
 
+var quiet = slog.New(slog.DiscardHandler)
+
 // replica is a hub that hears what others decide on the same Postgres.
 func replica(t *testing.T, address string) *hub.Hub {
 	t.Helper()
@@ -20,7 +23,7 @@ func replica(t *testing.T, address string) *hub.Hub {
 	first := h.Subscribe("first") // every connection wakes everybody, so this says that it listens
 	ctx, cancel := context.WithCancel(context.Background())
 	over := make(chan error, 1)
-	go func() { over <- relay.Listen(ctx, address, h, slog.New(slog.DiscardHandler)) }()
+	go func() { over <- relay.New(h, address, quiet).Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-over; err != nil {
@@ -43,7 +46,7 @@ func await(t *testing.T, l *hub.Listener) {
 func notify(t *testing.T, db *database.DB, topic string, version int64, err error) {
 	t.Helper()
 	got := db.InTx(t.Context(), func(tx database.Tx) error {
-		return errors.Join(tx.Notify(relay.Channel, relay.Payload(topic, version)), err)
+		return errors.Join(relay.New(hub.New(), "", quiet).Publish(tx, topic, version), err)
 	})
 	if !errors.Is(got, err) {
 		t.Fatal(got)
@@ -87,7 +90,7 @@ func TestALostConnectionIsMadeAnewAndEverybodyReadsAgain(t *testing.T) {
 }
 
 func TestAnAddressThatIsNoneIsAnError(t *testing.T) {
-	if err := relay.Listen(t.Context(), "postgres://%zz", hub.New(), slog.New(slog.DiscardHandler)); err == nil {
+	if err := relay.New(hub.New(), "postgres://u:hush@%zz", quiet).Run(t.Context()); err == nil || strings.Contains(err.Error(), "hush") {
 		t.Error("it listens nowhere")
 	}
 }

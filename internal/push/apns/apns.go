@@ -149,3 +149,20 @@ func (s *Sender) deliver(ctx context.Context, env *environment, n *apns2.Notific
 	}
 	return r
 }
+
+// nobody is a device token that no phone has.
+const nobody = "0000000000000000000000000000000000000000000000000000000000000000"
+
+// Check says whether Apple takes the key, team and topic: Sent when it does. It asks for a phone that does not exist, which Apple refuses for
+// the phone's sake only where everything else is right.
+func (s *Sender) Check(ctx context.Context) push.Result {
+	ctx, cancel := context.WithTimeout(ctx, push.Timeout)
+	defer cancel()
+	to := push.Address{Kind: push.APNs, Token: nobody, Env: push.Production, Topic: s.topic}
+	expires := s.now().Add(time.Minute)
+	r := s.deliver(ctx, s.environments[push.Production], question(to, push.Message{Type: push.Confirm, Confirmation: "cnf_check", Workspace: "wsp_check", Expires: expires}, expires))
+	if r.Outcome == push.Dead {
+		r = push.Result{Outcome: push.Sent}
+	}
+	return r
+}

@@ -154,3 +154,13 @@ func checkURL(s string) error {
 	}
 	return errors.New("not https")
 }
+
+// Check says whether Google gives an access token for the credentials: Sent when it does. It sends nothing to a phone.
+func (s *Sender) Check(ctx context.Context) push.Result {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	if _, err := s.bearer.get(ctx); err != nil {
+		return noToken(ctx, err)
+	}
+	return push.Result{Outcome: push.Sent}
+}

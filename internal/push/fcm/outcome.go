@@ -57,7 +57,7 @@ func (s *Sender) failure(ctx context.Context, a *attempt, err error) push.Result
 	}
 	r := push.Result{Outcome: push.Rejected, Reason: reason(a.status, err)}
 	switch {
-	case messaging.IsUnregistered(err):
+	case messaging.IsUnregistered(err) && a.status == http.StatusNotFound:
 		r.Outcome = push.Dead
 	case a.status == http.StatusUnauthorized:
 		r.Outcome = s.unauthorized(a, err)

@@ -171,7 +171,7 @@ func TestANameThatChangesItsAddressIsRefusedWhenItIsDialled(t *testing.T) {
 		t.Fatalf("at registration: %v", err)
 	}
 	key := newKey(t)
-	s := newSender(Config{Key: func(context.Context) (*ecdsa.PrivateKey, error) { return key, nil }, Subject: "mailto:ops@acme.test"}, g)
+	s := newSender(Config{Key: func(context.Context, string) (*ecdsa.PrivateKey, error) { return key, nil }, Subject: "mailto:ops@acme.test"}, g)
 	r := s.Send(t.Context(), address(t, endpoint), confirm())
 	if r.Outcome != push.Rejected || r.Reason != "endpoint_refused" {
 		t.Errorf("%+v", r)

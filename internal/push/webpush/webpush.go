@@ -28,12 +28,12 @@ const (
 	faultWait = 10 * time.Second
 )
 
-// Config is what a Sender needs. Key returns the VAPID private key (P-256); it is asked at every Send, so that a rotated key is
-// used at once, and should remember it. Subject is where a push service complains: a mailto: or https: address. AllowHosts are
+// Config is what a Sender needs. Key returns the VAPID private key (P-256) that a subscription was made with, by its id; "" means the
+// current one. It is asked at every Send, so that a rotated key is used at once, and should remember it. Subject is where a push service complains: a mailto: or https: address. AllowHosts are
 // the hosts ("host" or "host:port") that may be reached even at private addresses; nil RootCAs means the system's, nil Now
 // time.Now.
 type Config struct {
-	Key        func(context.Context) (*ecdsa.PrivateKey, error)
+	Key        func(ctx context.Context, id string) (*ecdsa.PrivateKey, error)
 	Subject    string
 	RootCAs    *x509.CertPool
 	AllowHosts []string
@@ -42,7 +42,7 @@ type Config struct {
 
 // Sender sends web pushes; see push.Sender.
 type Sender struct {
-	key     func(context.Context) (*ecdsa.PrivateKey, error)
+	key     func(context.Context, string) (*ecdsa.PrivateKey, error)
 	subject string
 	guard   *Guard
 	client  *http.Client
@@ -83,7 +83,7 @@ func (s *Sender) Send(ctx context.Context, to push.Address, m push.Message) push
 	}
 	ctx, cancel := context.WithTimeout(ctx, push.Timeout)
 	defer cancel()
-	key, err := s.key(ctx)
+	key, err := s.key(ctx, to.VAPID)
 	if err != nil {
 		return push.Result{Outcome: push.Retry, Reason: "vapid_key"}
 	}

@@ -48,7 +48,7 @@ func config(t *testing.T, f *fakepush.Fake, key *ecdsa.PrivateKey) Config {
 		t.Fatal(err)
 	}
 	return Config{
-		Key: func(context.Context) (*ecdsa.PrivateKey, error) { return key, nil }, Subject: "mailto:ops@acme.test",
+		Key: func(context.Context, string) (*ecdsa.PrivateKey, error) { return key, nil }, Subject: "mailto:ops@acme.test",
 		RootCAs: f.Pool(), AllowHosts: []string{u.Host},
 	}
 }
@@ -262,7 +262,9 @@ func TestWhatIsNotSent(t *testing.T) {
 		t.Errorf("a question that ended: %+v", r)
 	}
 	c := config(t, f, key)
-	c.Key = func(context.Context) (*ecdsa.PrivateKey, error) { return nil, errors.New("the database is away") }
+	c.Key = func(context.Context, string) (*ecdsa.PrivateKey, error) {
+		return nil, errors.New("the database is away")
+	}
 	if r := sender(t, c).Send(t.Context(), to, confirm()); r.Outcome != push.Retry || r.Reason != "vapid_key" {
 		t.Errorf("no key: %+v", r)
 	}

@@ -53,12 +53,14 @@ func write(dir string) error {
 func build() (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for name, content := range map[string]any{
-		"pair.json":      pairFile(),
-		"sas.json":       sasFile(),
-		"challenge.json": challengeFile(),
-		"response.json":  responseFile(),
-		"request.json":   requestFile(),
-		"signature.json": signatureFile(),
+		"pair.json":       pairFile(),
+		"sas.json":        sasFile(),
+		"challenge.json":  challengeFile(),
+		"response.json":   responseFile(),
+		"request.json":    requestFile(),
+		"signature.json":  signatureFile(),
+		"server-key.json": serverKeyFile(),
+		"evil.json":       evilFile(),
 	} {
 		var b bytes.Buffer
 		e := json.NewEncoder(&b)

@@ -71,3 +71,25 @@ export async function pairByLink(desk, phone, person) {
   await compare(desk, phone)
   await notifications(phone)
 }
+
+/** Closes the pairing dialog; the first recovery codes appear. */
+export async function keepCodes(desk) {
+  await desk.dialog('Pair your phone').getByRole('button', { name: 'Done', exact: true }).click()
+  await finishCodes(desk)
+}
+
+/** Reads the ten codes and types one of them to finish. */
+export async function finishCodes(desk) {
+  const codes = desk.dialog('Recovery codes')
+  await codes.waitFor()
+  const first = codes.getByRole('listitem').first()
+  must(/^[0-9A-Z]{5}-[0-9A-Z]{5}$/.test(await textOf(first)), 'no recovery codes are shown')
+  await desk.look('S19 recovery codes')
+  const field = codes.getByLabel('Type one of them to finish')
+  await field.fill('AAAAA-AAAAA')
+  await codes.getByRole('button', { name: 'Finish', exact: true }).click()
+  await codes.getByText('That is not one of these codes.').waitFor()
+  await field.fill((await textOf(first)).toLowerCase())
+  await codes.getByRole('button', { name: 'Finish', exact: true }).click()
+  await codes.waitFor({ state: 'hidden' })
+}

@@ -5,7 +5,7 @@ import { b64url, lp, sha256, text, unb64url, utf8, type Bytes } from './wire/byt
 import { sign, verify } from './wire/keys'
 
 /** Distrust says why a challenge is not shown. */
-export type Reason = 'unknown_key' | 'bad_signature' | 'not_for_us' | 'unreadable' | 'too_new'
+export type Reason = 'unknown_key' | 'bad_signature' | 'not_for_us' | 'unreadable' | 'too_new' | 'expired'
 export class Distrust extends Error {
   constructor(readonly reason: Reason) {
     super(reason)
@@ -41,11 +41,16 @@ interface Envelope { challenge: string; server_sig: string; kid: string; server_
 export async function fetchChallenge(account: Account, cid: string, options: { timeout?: number } = {}): Promise<Challenge> {
   const got = await call<Envelope>(account, 'GET', `/v1/device/confirmations/${encodeURIComponent(cid)}`, undefined, options)
   await setClock(account, got.server_time)
-  return checkChallenge(account, cid, got)
+  return checkChallenge(account, cid, got, (Date.now() + account.offset) / 1000)
 }
 
-/** checkChallenge trusts nothing but a signature by a key that was pinned while pairing, for this phone, person, workspace and request. */
-export async function checkChallenge(account: Pick<Account, 'id' | 'workspace' | 'person' | 'serverKeys'>, cid: string, got: Omit<Envelope, 'server_time'>): Promise<Challenge> {
+const longestLife = 600 // seconds between the making of a request and its end
+const grace = 60 // how far this clock may be off without the server saying so
+
+/**
+ * checkChallenge trusts nothing but a signature by a pinned key, for this phone, person, workspace and request. now is in Unix seconds.
+ */
+export async function checkChallenge(account: Pick<Account, 'id' | 'workspace' | 'person' | 'serverKeys'>, cid: string, got: Omit<Envelope, 'server_time'>, now: number): Promise<Challenge> {
   const key = account.serverKeys.find((k) => k.kid === got.kid)
   if (!key) throw new Distrust('unknown_key')
   const bytes = decode(got.challenge)
@@ -55,7 +60,11 @@ export async function checkChallenge(account: Pick<Account, 'id' | 'workspace' |
   const ours = c['dev'] === account.id && c['usr'] === account.person.id && c['wsp'] === account.workspace.id
   if (!ours || c['kid'] !== got.kid || c['cid'] !== cid) throw new Distrust('not_for_us')
   if (c['mode'] !== 'tap' && c['mode'] !== 'code') throw new Distrust('too_new') // never answered as something weaker
-  return { bytes, cid, act: plain(c['act']), mode: c['mode'], iat: Number(c['iat']) || 0, exp: Number(c['exp']) || 0, ctx: context(c['ctx']) }
+  const [iat, exp] = [Number(c['iat']) || 0, Number(c['exp']) || 0]
+  // A key that was replaced speaks for what it had asked before, and for nothing else.
+  if (key.until !== undefined && (iat > key.until || exp > key.until + longestLife)) throw new Distrust('unknown_key')
+  if (exp + grace <= now) throw new Distrust('expired')
+  return { bytes, cid, act: plain(c['act']), mode: c['mode'], iat, exp, ctx: context(c['ctx']) }
 }
 
 function decode(value: string): Bytes {

@@ -3,13 +3,14 @@ import { call, Problem } from './api'
 import { dropAccount, type Account } from './store'
 
 export interface Open { cid: string; act: string; exp: number } // exp in Unix seconds
-interface List { items: { cid: string; act: string; exp: unknown }[]; server_time: string }
+interface List { items: { cid: string; act: string; exp: unknown }[]; server_time: string; server_key?: string }
 
 /** pending lists what waits for an answer of this phone. */
-export async function pending(account: Account, signal?: AbortSignal): Promise<{ items: Open[]; server_time: string }> {
+export async function pending(account: Account, signal?: AbortSignal): Promise<{ items: Open[]; server_time: string; server_key?: string }> {
   const got = await call<List>(account, 'GET', '/v1/device/confirmations?state=pending', undefined, signal ? { signal } : {})
   const seconds = (exp: unknown) => (typeof exp === 'number' ? exp : Date.parse(String(exp)) / 1000)
-  return { server_time: got.server_time, items: got.items.map((i) => ({ cid: i.cid, act: i.act, exp: seconds(i.exp) })) }
+  const server_key = got.server_key
+  return { server_time: got.server_time, ...(server_key ? { server_key } : {}), items: got.items.map((i) => ({ cid: i.cid, act: i.act, exp: seconds(i.exp) })) }
 }
 
 /** opened tells the waiting dialog that the request is on the screen. */

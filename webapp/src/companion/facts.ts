@@ -2,15 +2,24 @@
 import type { Challenge } from './challenge'
 import { h, icon, type Child } from './dom'
 import { ago, fill, has, t } from './i18n'
+import type { Account } from './store'
 import en from '../i18n/en-companion.json'
 
 /** action is what is asked for. The server sends English words or a name; known ones are said in the person's language. */
 export function action(c: Pick<Challenge, 'act' | 'ctx'>): string {
+  const help = helping(c)
+  if (help) return t('request.help', { person: help.person })
   const byName = `action.${c.ctx.action || c.act}`
   if (has(byName)) return t(byName)
   const byAct = `action.${c.act}`
   if (has(byAct) && (en as Record<string, string>)[`companion.${byAct}`] === c.ctx.action) return t(byAct)
   return c.ctx.action || c.act
+}
+
+/** helping is whom a colleague's lost phone is about, and the words to compare; the words are last, whatever the name holds. */
+export function helping(c: Pick<Challenge, 'act' | 'ctx'>): { person: string; words: string } | undefined {
+  const said = c.act === 'recovery.approve' ? /^Let (.+) pair a new phone\. The words: ([a-z]+ [a-z]+ [a-z]+)$/.exec(c.ctx.action) : null
+  return said ? { person: said[1]!, words: said[2]! } : undefined
 }
 
 /** actionNamed is for lists, where only the name of the action is known. */
@@ -40,13 +49,20 @@ export function row(term: string, ...values: Child[]): HTMLElement {
   return h('div', { class: 'row' }, h('dt', {}, term), h('dd', {}, ...values))
 }
 
-/** list is the description list of a request; left is the element that counts down. */
-export function list(c: Challenge, left: HTMLElement, now: number): HTMLElement {
+/** colleague is who asks, where this phone is asked for the second approval of somebody else's request. */
+export function colleague(c: Pick<Challenge, 'ctx'>, account: Pick<Account, 'person'>): string | undefined {
+  return c.ctx.action.startsWith(`Approve for ${c.ctx.person}: `) && c.ctx.person !== account.person.name ? c.ctx.person : undefined
+}
+
+/** list is the description list of a request; left is the element that counts down, asker the colleague who asks. */
+export function list(c: Challenge, left: HTMLElement, now: number, asker?: string): HTMLElement {
   const place = where(c.ctx)
+  const help = helping(c)
   return h('dl', { class: 'facts' },
     h('div', { class: 'row lead' }, h('dt', {}, t('request.what')), h('dd', {}, name(action(c)))),
+    help && h('div', { class: 'row lead' }, h('dt', {}, t('request.words')), h('dd', { lang: 'en', translate: 'no' }, help.words)),
     row(t('request.workspace'), name(c.ctx.workspace)),
-    row(t('request.who'), name(t('request.you', { person: c.ctx.person }))),
+    row(t('request.who'), name(asker ?? t('request.you', { person: c.ctx.person }))),
     row(t('request.from'), name(from(c.ctx)), place && h('span', { class: 'detail' }, place)),
     row(t('request.when'), ago(c.iat * 1000, now), c.ctx.since > 0 && h('span', { class: 'detail' }, t('request.since', { time: ago(c.ctx.since * 1000, now) }))),
     row(t('request.left'), left),

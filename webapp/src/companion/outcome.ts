@@ -2,7 +2,7 @@
 import { Offline, Problem } from './api'
 
 /** Ending is why a request on the screen is over. */
-export type Ending = 'approved' | 'denied' | 'too_many' | 'expired' | 'cancelled' | 'superseded' | 'elsewhere_approved' | 'elsewhere_denied' | 'gone'
+export type Ending = 'approved' | 'half' | 'denied' | 'too_many' | 'network' | 'expired' | 'cancelled' | 'superseded' | 'elsewhere_approved' | 'elsewhere_denied' | 'gone'
 
 /** Outcome is what to do after a call about one request failed. */
 export type Outcome =
@@ -15,13 +15,14 @@ export type Outcome =
 
 const closed: Record<string, Ending> = {
   approved: 'elsewhere_approved', consumed: 'elsewhere_approved', denied: 'elsewhere_denied',
-  expired: 'expired', cancelled: 'cancelled',
+  expired: 'expired', cancelled: 'cancelled', pending: 'half',
 }
 
 /** ended tells a closed state apart; reasons are only told by some replies. */
 export function ended(state: unknown, reason?: unknown): Ending {
   if (reason === 'superseded') return 'superseded'
   if (reason === 'too_many_attempts') return 'too_many'
+  if (reason === 'network_mismatch') return 'network'
   return closed[String(state)] ?? 'gone'
 }
 

@@ -13,7 +13,7 @@ export const ownScope = (account: Pick<Account, 'id'>): string => `/push/${accou
  */
 export const pushScope = (accounts: Account[], account: Account): string => (accounts.find((a) => a.state !== 'removed')?.id === account.id ? '/' : ownScope(account))
 
-interface Channel { vapid_public_key: string; registered: boolean }
+interface Channel { vapid_public_key: string; registered: boolean; resubscribe?: boolean }
 
 /** repair makes sure that the server holds this browser's subscription. It says false when the server offers no Web Push. */
 export async function repair(account: Account, manager: PushManager): Promise<boolean> {
@@ -21,12 +21,12 @@ export async function repair(account: Account, manager: PushManager): Promise<bo
   if (!channel.vapid_public_key) return false
   const key = unb64url(channel.vapid_public_key)
   const found = await manager.getSubscription()
-  const fits = found !== null && sameKey(found.options?.applicationServerKey, key)
+  const fits = found !== null && !channel.resubscribe && sameKey(found.options?.applicationServerKey, key)
   if (found && !fits) await found.unsubscribe() // the server's key was rotated
   const subscription = fits ? found : await manager.subscribe({ userVisibleOnly: true, applicationServerKey: key })
   if (channel.registered && account.endpoint === subscription.endpoint) return true
   const { endpoint, keys } = subscription.toJSON()
-  await call(account, 'PUT', '/v1/device/push', { push: { kind: 'webpush', endpoint, keys: { p256dh: keys?.['p256dh'], auth: keys?.['auth'] } } })
+  await call(account, 'PUT', '/v1/device/push', { push: { kind: 'webpush', endpoint, keys: { p256dh: keys?.['p256dh'], auth: keys?.['auth'] }, vapid_public_key: channel.vapid_public_key } })
   account.endpoint = subscription.endpoint
   await changeAccount(account.id, { endpoint: subscription.endpoint })
   return true

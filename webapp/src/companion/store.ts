@@ -2,7 +2,8 @@
 // answers given here. The service worker reads the same store, so every change is one transaction that reads what it writes over.
 import type { Bytes } from './wire/bytes'
 
-export interface ServerKey { kid: string; spki: Bytes }
+/** ServerKey is a key that this phone believes; until (Unix seconds) is the end of one that the server replaced. */
+export interface ServerKey { kid: string; spki: Bytes; until?: number }
 export interface Named { id: string; name: string }
 
 /** Account is one pairing: who it answers for, with which keys, and which server keys it trusts. */

@@ -2,6 +2,7 @@
 // while it is visible. Push is only a hint; this is how a request is found without it.
 import { Offline, Problem, setClock } from './api'
 import { pending, type Open } from './device'
+import { holdsTo, moveSoon } from './serverkeys'
 import { changeAccount, type Account } from './store'
 
 export interface Waiting extends Open { account: Account }
@@ -83,6 +84,7 @@ export class Watch {
     try {
       const got = await pending(account)
       await setClock(account, got.server_time)
+      if (got.server_key && !holdsTo(account, got.server_key)) await moveSoon(account)
       if (account.state === 'removed') await this.mark(account, 'active')
       // The activation is answered by the pairing itself, never shown.
       return got.items.filter((i) => i.act !== 'device.activate').map((i) => ({ ...i, account }))

@@ -3,8 +3,8 @@
 import { recentlyActive } from '../shared/activity'
 import { ApiError, call, type CallOptions } from '../shared/api'
 import type {
-  Confirmation, Device, Directory, Page, Pairing, PairingStart, PairingState, PasswordLink,
-  Person, Revealed, Role, Session, Setup, SetupRequest, Team,
+  Ceremony, Confirmation, Device, Domain, IdentityProvider, IdentityProviderSettings, ProviderSettings, Directory, OpenSession, Page, Pairing, PairingStart, PairingState, Passkey, PasswordLink, Policy, PolicyRules,
+  Person, PersonalNotice, Recovery, RecoveryRequest, Revealed, Role, Session, Setup, SetupRequest, Team,
 } from '../shared/types'
 import type { Question } from './confirm/ask'
 import { noteServerTime } from './server-clock'
@@ -37,7 +37,7 @@ export const api = {
   setup: () => send<Setup>('GET', '/v1/setup'),
   claim: (body: SetupRequest) => send<{ workspace: { id: string; slug: string } }>('POST', '/v1/setup', { body, quiet: true }),
 
-  workspace: (slug: string) => send<{ slug: string; name: string }>('GET', `/v1/workspaces/${id(slug)}`),
+  workspace: (slug: string) => send<{ slug: string; name: string; sso?: { name: string } }>('GET', `/v1/workspaces/${id(slug)}`),
 
   session: async (options: Options = {}) => {
     const session = await send<Session>('GET', '/v1/session', { quiet: true, ...options })
@@ -46,11 +46,34 @@ export const api = {
   },
   signIn: (body: { workspace: string; email: string; password: string }) => send<Session>('POST', '/v1/session', { body, quiet: true }),
   signOut: () => send<void>('DELETE', '/v1/session', { quiet: true }),
+  passkeySignInOptions: () => send<Ceremony>('POST', '/v1/session/passkey/options', { body: {}, quiet: true }),
+  passkeySignIn: (body: { workspace: string; ceremony: string; response: unknown }) => send<Session>('POST', '/v1/session/passkey', { body, quiet: true }),
+  beginSSO: (slug: string, returnTo: string) => send<{ url: string }>('POST', `/v1/workspaces/${id(slug)}/sso`, { body: { return_to: returnTo }, quiet: true }),
   verify: (password: string) => send<void>('POST', '/v1/session/verify', { body: { password } }),
+  passkeyVerifyOptions: () => send<Ceremony>('POST', '/v1/session/verify/passkey/options', { body: {} }),
+  passkeyVerify: (body: { ceremony: string; response: unknown }) => send<void>('POST', '/v1/session/verify/passkey', { body }),
   setPassword: (body: { token: string; password: string }) => send<void>('POST', '/v1/session/password', { body, quiet: true }),
 
   /** Binds an operator's recovery link to this session, which may then pair one phone. */
   recover: (token: string) => send<void>('POST', '/v1/session/recover', { body: { token } }),
+
+  passkeys: () => send<{ items: Passkey[]; available: boolean }>('GET', '/v1/passkeys'),
+  passkeyOptions: () => send<Ceremony>('POST', '/v1/passkeys/options', { body: {} }),
+  addPasskey: (body: { ceremony: string; name: string; response: unknown }) => send<Passkey>('POST', '/v1/passkeys', { body }),
+  removePasskey: (passkey: string) => send<void>('DELETE', `/v1/passkeys/${id(passkey)}`),
+
+  identityProvider: () => send<IdentityProviderSettings>('GET', '/v1/identity-provider'),
+  saveIdentityProvider: (body: ProviderSettings) => send<IdentityProvider>('PUT', '/v1/identity-provider', { body }),
+  turnIdentityProvider: (active: boolean, enforced: boolean) => send<IdentityProvider>('PUT', '/v1/identity-provider/state', { body: { active, enforced } }),
+  testIdentityProvider: () => send<{ url: string }>('POST', '/v1/identity-provider/test', { body: {} }),
+  removeIdentityProvider: () => send<void>('DELETE', '/v1/identity-provider'),
+  addDomain: (domain: string) => send<Domain>('POST', '/v1/identity-provider/domains', { body: { domain } }),
+  proveDomain: (domain: string) => send<Domain>('POST', `/v1/identity-provider/domains/${id(domain)}/prove`, { body: {} }),
+  removeDomain: (domain: string) => send<void>('DELETE', `/v1/identity-provider/domains/${id(domain)}`),
+
+  sessions: () => send<{ items: OpenSession[] }>('GET', '/v1/sessions'),
+  endSession: (session: string) => send<void>('DELETE', `/v1/sessions/${id(session)}`),
+  endOtherSessions: () => send<{ ended: number }>('DELETE', '/v1/sessions'),
 
   directory: (options: Options = {}) => send<Directory>('GET', '/v1/directory', options),
 
@@ -62,6 +85,26 @@ export const api = {
 
   devices: () => send<{ items: Device[] }>('GET', '/v1/devices'),
   removeDevice: (device: string, confirmation: string) => send<void>('DELETE', `/v1/devices/${id(device)}`, { body: { confirmation_id: confirmation } }),
+
+  renameDevice: (device: string, name: string) => send<Device>('PATCH', `/v1/devices/${id(device)}`, { body: { name } }),
+
+  recovery: (options: Options = {}) => send<Recovery>('GET', '/v1/recovery', options),
+  makeRecoveryCodes: (confirmation?: string) => send<{ codes: string[]; created_at: string }>('POST', '/v1/recovery/codes', { body: confirmation ? { confirmation_id: confirmation } : {} }),
+  useRecoveryCode: (code: string) => send<{ pair_until: string; left: number }>('POST', '/v1/recovery/codes/use', { body: { code } }),
+  askColleague: (approver: string, note: string) => send<RecoveryRequest>('POST', '/v1/recovery/requests', { body: { approver_id: approver, note } }),
+  askedOfMe: () => send<{ items: RecoveryRequest[] }>('GET', '/v1/recovery/requests'),
+  compareWords: (request: string, words: string) => send<RecoveryRequest>('POST', `/v1/recovery/requests/${id(request)}/compare`, { body: { words } }),
+  approveRecovery: (request: string, confirmation: string) => send<RecoveryRequest>('POST', `/v1/recovery/requests/${id(request)}/approve`, { body: { confirmation_id: confirmation } }),
+  declineRecovery: (request: string) => send<RecoveryRequest>('POST', `/v1/recovery/requests/${id(request)}/decline`),
+  cancelRecovery: (request: string) => send<RecoveryRequest>('POST', `/v1/recovery/requests/${id(request)}/cancel`),
+
+  unlock: (person: string, confirmation: string) => send<void>('POST', `/v1/people/${id(person)}/unlock`, { body: { confirmation_id: confirmation } }),
+  policy: () => send<Policy>('GET', '/v1/policy'),
+  changePolicy: (rules: PolicyRules, confirmation: string) => send<Policy>('PUT', '/v1/policy', { body: { ...rules, confirmation_id: confirmation } }),
+  unfreeze: (confirmation: string) => send<Policy>('POST', '/v1/policy/unfreeze', { body: { confirmation_id: confirmation } }),
+
+  notices: () => send<{ items: PersonalNotice[]; unseen: number }>('GET', '/v1/notices'),
+  noticeSeen: (notice: string) => send<void>('POST', `/v1/notices/${id(notice)}/seen`, { background: true }),
 
   pair: (confirmation?: string) => send<PairingStart>('POST', '/v1/pairings', { body: confirmation ? { confirmation_id: confirmation } : {} }),
   pairing: (pairing: string, wait: number, since: PairingState, signal: AbortSignal) =>

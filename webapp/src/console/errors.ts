@@ -41,6 +41,12 @@ function values(t: T, language: string, error: ApiError): Record<string, string 
   }
 }
 
+/** Why a sign-in at the identity provider ended without success, by the code in the address. */
+export function ssoErrorText(t: T, code: string): string {
+  const key = `console.error.${code}`
+  return hasKey(key) ? t(key) : t('console.error.sso_refused')
+}
+
 /** Whether a failed call has this stable code. */
 export function hasCode(error: unknown, ...codes: string[]): boolean {
   return error instanceof ApiError && codes.includes(error.code)

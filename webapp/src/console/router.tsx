@@ -47,13 +47,19 @@ const findWorkspace = createRoute({
 })
 
 /** Where to go after signing in: a path of this console and nothing else. */
+/** What a sign-in page is opened with: where to go then, and how a sign-in at the identity provider ended. */
+function signInSearch(search: Record<string, unknown>): { next?: string; entered?: string; sso_error?: string } {
+  const text = (name: string) => (typeof search[name] === 'string' && /^[a-z_]{1,40}$/.test(search[name]) ? { [name]: search[name] } : {})
+  return { ...nextPath(search), ...text('entered'), ...text('sso_error') }
+}
+
 function nextPath(search: Record<string, unknown>): { next?: string } {
   const { next } = search
   return typeof next === 'string' && /^\/(?![/\\])/.test(next) ? { next } : {}
 }
 
 /** Null when the address names no workspace. */
-async function publicWorkspace(slug: string): Promise<{ slug: string; name: string } | null> {
+async function publicWorkspace(slug: string): Promise<{ slug: string; name: string; sso?: { name: string } } | null> {
   try {
     return await api.workspace(slug)
   } catch (error) {
@@ -65,7 +71,7 @@ async function publicWorkspace(slug: string): Promise<{ slug: string; name: stri
 const signIn = createRoute({
   getParentRoute: () => root,
   path: '/w/$slug',
-  validateSearch: nextPath,
+  validateSearch: signInSearch,
   beforeLoad: setUpFirst,
   loader: ({ params }) => queryClient.fetchQuery({ queryKey: ['public-workspace', params.slug], queryFn: () => publicWorkspace(params.slug), staleTime: 60_000 }),
   component: lazyRouteComponent(() => import('./pages/SignInPage'), 'SignInPage'),
@@ -116,6 +122,24 @@ const profile = createRoute({
   component: lazyRouteComponent(() => import('./pages/ProfilePage'), 'ProfilePage'),
 })
 
+const recovery = createRoute({
+  getParentRoute: () => shell,
+  path: '/recovery',
+  component: lazyRouteComponent(() => import('./pages/RecoveryPage'), 'RecoveryPage'),
+})
+
+const help = createRoute({
+  getParentRoute: () => shell,
+  path: '/recovery/help',
+  component: lazyRouteComponent(() => import('./pages/HelpPage'), 'HelpPage'),
+})
+
+const notices = createRoute({
+  getParentRoute: () => shell,
+  path: '/notices',
+  component: lazyRouteComponent(() => import('./pages/NoticesPage'), 'NoticesPage'),
+})
+
 const settings = createRoute({
   getParentRoute: () => shell,
   path: '/settings',
@@ -145,9 +169,15 @@ const idp = createRoute({
   component: lazyRouteComponent(() => import('./pages/IdpTab'), 'IdpTab'),
 })
 
+const security = createRoute({
+  getParentRoute: () => workspace,
+  path: '/security',
+  component: lazyRouteComponent(() => import('./pages/SecurityTab'), 'SecurityTab'),
+})
+
 const routeTree = root.addChildren([
   setup, home, findWorkspace, signIn, setPassword, recover,
-  shell.addChildren([members, teams, profile, settings.addChildren([workspace.addChildren([general, idp])])]),
+  shell.addChildren([members, teams, profile, recovery, help, notices, settings.addChildren([workspace.addChildren([general, idp, security])])]),
 ])
 
 export const router = createRouter({

@@ -28,6 +28,68 @@ export interface Session {
   server_time: string
 }
 
+/** What an admin says about the identity provider. */
+export interface ProviderSettings {
+  preset: 'entra' | 'okta' | 'other'
+  name: string
+  issuer: string
+  client_id: string
+  client_secret: string
+  claim: string
+  link_by: 'user_name' | 'external_id'
+  jit: boolean
+}
+
+export interface IdentityProvider extends Omit<ProviderSettings, 'client_secret'> {
+  kind: 'oidc' | 'saml'
+  has_secret: boolean
+  active: boolean
+  enforced: boolean
+  test?: { at: string; code: string; subject?: string; claim?: string }
+  updated_at: string
+}
+
+export interface Domain {
+  domain: string
+  host: string
+  record: string
+  verified_at?: string
+}
+
+export interface IdentityProviderSettings {
+  provider: IdentityProvider | null
+  redirect_url: string
+  domains: Domain[]
+}
+
+/** The first half of a WebAuthn exchange. */
+export interface Ceremony {
+  ceremony: string
+  options: Record<string, unknown>
+  expires_at: string
+}
+
+export interface Passkey {
+  id: string
+  name: string
+  synced: boolean
+  created_at: string
+  last_used_at?: string
+}
+
+/** Where somebody is signed in. */
+export interface OpenSession {
+  id: string
+  browser: string
+  os: string
+  ip: string
+  method: 'password' | 'passkey' | 'oidc' | 'saml'
+  signed_in_at: string
+  last_seen_at: string
+  expires_at: string
+  current: boolean
+}
+
 export interface TokenInfo {
   id: string
   hint: string
@@ -95,6 +157,25 @@ export interface Confirmation {
   server_time: string
   decided_by?: { device: string; at: string | null } | null
   devices?: ConfirmationDevice[] | null
+  /** Where more than one admin has to approve. */
+  quorum?: Quorum | null
+}
+
+export interface Quorum { needed: number; approvals: { person: string; device: string; at: string }[] }
+
+/** What the workspace demands of confirmations. */
+export interface PolicyRules {
+  mode: 'risk' | 'code' | 'tap'
+  pending_seconds: number
+  show_once: boolean
+  two_admins: boolean
+  same_network: boolean
+  freeze_on_report: boolean
+}
+
+export interface Policy extends PolicyRules {
+  frozen: { since: string; confirmation: string } | null
+  can: { change: boolean; unfreeze: boolean }
 }
 
 export interface Revealed {
@@ -128,3 +209,42 @@ export interface Device {
   last_seen?: string | null
   push?: { state: string; delivered_at?: string | null }
 }
+
+export interface Named { id: string; name: string }
+
+/** What a person can do when their phone is lost, and what is under way. */
+export interface Recovery {
+  codes: { total: number; left: number; created_at?: string }
+  /** This session may pair one phone until then. */
+  pair_until?: string
+  /** The newest question to a colleague of the last day. */
+  request?: RecoveryRequest
+  approvers: Named[]
+}
+
+export type RecoveryState = 'open' | 'approved' | 'refused' | 'cancelled' | 'expired'
+
+export interface RecoveryRequest {
+  id: string
+  state: RecoveryState
+  reason?: string
+  person: Named
+  email: string
+  approver: Named
+  /** For the session that asked and, once compared, for the colleague. */
+  words?: string
+  /** For the colleague, before the comparison. */
+  choices?: string[]
+  compared: boolean
+  /** Asked by this very session. */
+  own: boolean
+  note?: string
+  ip: string
+  browser: string
+  os: string
+  created_at: string
+  expires_at: string
+  decided_at?: string
+}
+
+export interface PersonalNotice { id: string; kind: string; params: Record<string, unknown>; created_at: string; seen_at?: string }

@@ -32,7 +32,7 @@ const reason = (e: unknown) => (e instanceof Distrust ? e.reason : String(e))
 
 describe('checkChallenge', () => {
   it('reads what the server signed', async () => {
-    const c = await checkChallenge(account, 'cnf_1', envelope())
+    const c = await checkChallenge(account, 'cnf_1', envelope(), fields.iat)
     expect(c).toMatchObject({ cid: 'cnf_1', act: 'scim.token.reveal', mode: 'tap', exp: 1767225900 })
     expect(c.ctx).toMatchObject({ person: 'Ana Kovač', place: '', new: ['browser'] })
     expect(text(c.bytes)).toContain('"kid":"k1"')
@@ -49,15 +49,16 @@ describe('checkChallenge', () => {
     ['a key id that differs inside', () => envelope({ kid: 'k3' }), 'not_for_us'],
     ['a newer version', () => envelope({ v: 2 }), 'too_new'],
     ['a mode that is not known', () => envelope({ mode: 'scan' }), 'too_new'],
+    ['one whose time is over', () => envelope({ exp: fields.iat - 61 }), 'expired'],
     ['no base64url', () => ({ ...envelope(), challenge: '***' }), 'unreadable'],
   ])('refuses %s', async (_, make, want) => {
-    expect(reason(await checkChallenge(account, 'cnf_1', make()).catch((e: unknown) => e))).toBe(want)
+    expect(reason(await checkChallenge(account, 'cnf_1', make(), fields.iat).catch((e: unknown) => e))).toBe(want)
   })
 })
 
 describe('signAnswer', () => {
   const answer = async (d: Decision) => {
-    const c: Challenge = await checkChallenge(account, 'cnf_1', envelope())
+    const c: Challenge = await checkChallenge(account, 'cnf_1', envelope(), fields.iat)
     const got = await signAnswer(account, c, d)
     const bytes: Bytes = unb64url(got.response)
     const message = lp('countersign/response/v1', c.bytes, bytes)

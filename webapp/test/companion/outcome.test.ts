@@ -13,6 +13,7 @@ describe('outcome', () => {
     ['cancelled on the web', new Problem(409, 'already_answered', { state: 'cancelled' }), { kind: 'ended', why: 'cancelled' }],
     ['a newer request', new Problem(409, 'already_answered', { state: 'cancelled', reason: 'superseded' }), { kind: 'ended', why: 'superseded' }],
     ['approved on another phone', new Problem(409, 'already_answered', { state: 'approved' }), { kind: 'ended', why: 'elsewhere_approved' }],
+    ['another network than the browser', new Problem(409, 'already_answered', { state: 'denied', reason: 'network_mismatch' }), { kind: 'ended', why: 'network' }],
     ['collected already', new Problem(409, 'already_answered', { state: 'consumed' }), { kind: 'ended', why: 'elsewhere_approved' }],
     ['denied on another phone', new Problem(409, 'already_answered', { state: 'denied' }), { kind: 'ended', why: 'elsewhere_denied' }],
     ['unknown here', new Problem(404, 'not_found'), { kind: 'ended', why: 'gone' }],
@@ -27,6 +28,7 @@ describe('outcome', () => {
   })
   it('has a word for a state that is not known', () => {
     expect(ended('melted')).toBe('gone')
+    expect(ended('pending')).toBe('half') // approved here; another admin has to approve too
     expect(ended('denied', 'too_many_attempts')).toBe('too_many')
   })
 })

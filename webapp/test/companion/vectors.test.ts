@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { checkChallenge, Distrust, signAnswer } from '../../src/companion/challenge'
 import { claimMessage } from '../../src/companion/pairing'
+import { Coup, follow } from '../../src/companion/serverkeys'
+import type { ServerKey } from '../../src/companion/store'
 import { b64url, lp, sha256, text, unb64url, utf8, type Bytes } from '../../src/companion/wire/bytes'
 import { pairingCode, pairLink } from '../../src/companion/wire/code'
 import { derFromRaw, rawFromDer } from '../../src/companion/wire/der'
@@ -55,13 +57,44 @@ describe('challenge', () => {
     serverKeys: vectors.pinned.map((k: any) => ({ kid: k.kid, spki: unb64url(k.spki) })),
   }
   it.each(cases(vectors.accepted))('is believed: %s', async (_, v) => {
-    const c = await checkChallenge(account, JSON.parse(v.challenge_json).cid, JSON.parse(v.reply_json))
+    const c = await checkChallenge(account, JSON.parse(v.challenge_json).cid, JSON.parse(v.reply_json), fields.iat)
     expect(text(c.bytes)).toBe(v.challenge_json)
     expect(hex(lp('countersign/challenge/v1', c.bytes))).toBe(v.message.lp_hex)
     expect(b64url(await sha256(c.bytes))).toBe(v.chs)
   })
   it.each(cases(vectors.refused))('is refused: %s', async (_, v) => {
-    await expect(checkChallenge(account, v.cid, JSON.parse(v.reply_json))).rejects.toBeInstanceOf(Distrust)
+    await expect(checkChallenge(account, v.cid, JSON.parse(v.reply_json), fields.iat)).rejects.toBeInstanceOf(Distrust)
+  })
+})
+
+const pinned = (list: any[]): ServerKey[] => list.map((k) => ({ kid: k.kid, spki: unb64url(k.spki), ...(k.until ? { until: k.until } : {}) }))
+
+// What `phonesim --evil-server` plays to a running client.
+describe('an evil server', () => {
+  const vectors = file('evil')
+  const account = {
+    id: vectors.device, workspace: { id: vectors.workspace, name: '' }, person: { id: vectors.person, name: '' }, serverKeys: pinned(vectors.pinned),
+  }
+  it.each(cases(vectors.accepted))('is believed: %s', async (_, v) => {
+    expect((await checkChallenge(account, v.cid, v.reply, vectors.now)).cid).toBe(v.cid)
+  })
+  it.each(cases(vectors.refused))('is refused: %s', async (_, v) => {
+    await expect(checkChallenge(account, v.cid, v.reply, vectors.now)).rejects.toBeInstanceOf(Distrust)
+  })
+})
+
+describe('a new server key', () => {
+  const vectors = file('server-key')
+  it.each(cases(vectors.accepted))('is pinned: %s', async (_, v) => {
+    const key = await follow(pinned(v.pinned), v.reply.server_key, v.reply.announcements)
+    expect({ kid: key.kid, spki: b64url(key.spki) }).toEqual(v.pins)
+    v.messages.forEach((m: any, i: number) => {
+      expect(hex(lp('countersign/server-key/v1', unb64url(v.reply.announcements[i].announcement)))).toBe(m.lp_hex)
+      expect(text(unb64url(v.reply.announcements[i].announcement))).toBe(v.announcements_json[i])
+    })
+  })
+  it.each(cases(vectors.refused))('is not pinned: %s', async (_, v) => {
+    await expect(follow(pinned(v.pinned), v.reply.server_key, v.reply.announcements ?? [])).rejects.toBeInstanceOf(Coup)
   })
 })
 

@@ -3,6 +3,7 @@ import type { App } from '../app'
 import { button, h, icon } from '../dom'
 import { actionNamed } from '../facts'
 import { ago, clock, t, type Key } from '../i18n'
+import { toldSection } from '../notices'
 import { heading, type Screen } from '../shell'
 import { answers, type Account, type Answer } from '../store'
 import type { Snapshot, Waiting } from '../watch'
@@ -30,7 +31,7 @@ export function home(app: App): Screen {
   const body = h('div', { class: 'page home' },
     heading(t('home.title')), open,
     h('div', { class: 'standing' }, state, button(t('home.check'), () => void app.watch.check(), { kind: 'quiet' })),
-    notes, recent,
+    notes, toldSection(app), recent,
     h('p', { class: 'links' }, link(t('history.title'), () => app.go('history')), link(t('home.add'), () => app.go('pair'))),
   )
   // After this screen is in its place, because a single request opens itself.

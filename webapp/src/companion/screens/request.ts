@@ -4,7 +4,7 @@ import { Offline, Problem } from '../api'
 import { Distrust, fetchChallenge, respond, signAnswer, type Challenge, type Decision, type SignedAnswer } from '../challenge'
 import { opened } from '../device'
 import { button, field, h, icon, type FieldParts, type Icon } from '../dom'
-import { action, from, list, warnings } from '../facts'
+import { action, colleague, from, helping, list, warnings } from '../facts'
 import { clock, inline, left, plural, t, type Key } from '../i18n'
 import { installed } from '../platform'
 import { ended, outcome, type Ending } from '../outcome'
@@ -17,7 +17,7 @@ import { digits, groupedDigits } from '../wire/code'
 export interface Entry { fromNotice: boolean; byItself: boolean; instead?: boolean }
 
 const endingIcon: Record<Ending, Icon> = {
-  approved: 'check', denied: 'cross', too_many: 'cross', expired: 'clock', cancelled: 'cross', superseded: 'clock',
+  approved: 'check', half: 'check', network: 'cross', denied: 'cross', too_many: 'cross', expired: 'clock', cancelled: 'cross', superseded: 'clock',
   elsewhere_approved: 'phone', elsewhere_denied: 'phone', gone: 'clock',
 }
 
@@ -136,8 +136,9 @@ class RequestScreen {
 
   private show(c: Challenge): void {
     const what = inline(action(c))
-    this.yes = button(t('request.yes'), () => void this.approve(), { kind: 'primary', more: t('request.yes_more', { what }) })
-    this.no = button(t('request.no'), () => void this.deny(), { kind: 'secondary', more: t('request.no_more', { what }) })
+    const help = helping(c) !== undefined || (this.account !== undefined && colleague(c, this.account) !== undefined)
+    this.yes = button(t(help ? 'request.approve' : 'request.yes'), () => void this.approve(), { kind: 'primary', more: t('request.yes_more', { what }) })
+    this.no = button(t(help ? 'request.decline' : 'request.no'), () => void this.deny(), { kind: 'secondary', more: t('request.no_more', { what }) })
     const code = c.mode === 'code' ? this.codeField() : ''
     this.armed = !this.entry.byItself
     this.enable()
@@ -145,7 +146,7 @@ class RequestScreen {
       heading(t('request.title')),
       this.entry.instead ? h('p', { class: 'note', role: 'alert' }, icon('clock'), t('ended.superseded')) : '',
       warnings(c) ?? '',
-      list(c, this.time, this.now()),
+      list(c, this.time, this.now(), this.account && colleague(c, this.account)),
       code,
       this.problem,
       h('div', { class: c.mode === 'code' ? 'actions' : 'actions decide' }, this.yes, this.no),
@@ -158,7 +159,9 @@ class RequestScreen {
   }
 
   private codeField(): HTMLElement {
-    this.code = field(t('request.code'), t('request.code_hint'), { class: 'six', inputmode: 'numeric', maxlength: '9', pattern: '[0-9 ]*' })
+    const asker = this.challenge && this.account ? colleague(this.challenge, this.account) : undefined
+    const [label, hint] = asker ? [t('request.code_of', { person: asker }), t('request.code_of_hint', { person: asker })] : [t('request.code'), t('request.code_hint')]
+    this.code = field(label, hint, { class: 'six', inputmode: 'numeric', maxlength: '9', pattern: '[0-9 ]*' })
     const input = this.code.input
     input.addEventListener('input', () => {
       const typed = digits(input.value)
@@ -284,6 +287,7 @@ class RequestScreen {
 
   private async decided(d: Decision, state: string): Promise<void> {
     const denied = d.dec === 'deny'
+    if (!denied && state === 'pending') { await this.remember('approved'); void this.end('half'); return } // another admin has to approve too
     if (!denied && state !== 'approved' && state !== 'consumed') { void this.end(ended(state)); return }
     await this.remember(denied ? 'denied' : 'approved')
     if (denied) this.showDenied()
@@ -330,9 +334,10 @@ class RequestScreen {
     this.over = true
     if (why === 'elsewhere_approved' || why === 'elsewhere_denied') why = (await this.ownAnswer()) ?? why
     if (this.gone) return
-    const good = why === 'approved'
-    const means = good && this.challenge ? `${action(this.challenge)} · ${this.challenge.ctx.workspace}` : t(`ended.${why}_means` as Key)
-    this.finish(good ? 'good' : why === 'too_many' ? 'warn' : 'calm', endingIcon[why], t(`ended.${why}` as Key), h('p', { class: 'lead' }, means), this.homeButton())
+    const good = why === 'approved' || why === 'half'
+    const means = why === 'approved' && this.challenge ? `${action(this.challenge)} · ${this.challenge.ctx.workspace}` : t(`ended.${why}_means` as Key)
+    this.finish(good ? 'good' : why === 'too_many' ? 'warn' : 'calm', endingIcon[why], t(`ended.${why}` as Key), h('p', { class: 'lead' }, means),
+      ...(why === 'elsewhere_approved' && this.challenge ? [this.stranger()] : []), this.homeButton())
     if (good && this.entry.fromNotice && installed()) setTimeout(() => { if (!this.gone) close() }, 5000)
   }
 
@@ -359,6 +364,7 @@ class RequestScreen {
       box.replaceChildren(h('h2', { tabindex: '-1' }, t('report.thanks')), h('p', {}, t(`report.${reason}_means`)))
       box.querySelector('h2')?.focus()
     } catch (e) {
+        if (e instanceof Problem && (e.code === 'already_answered' || e.code === 'confirmation_expired')) { this.reported(box, reason); return } // late, and written down
       const offline = e instanceof Offline
       box.querySelectorAll('button').forEach((b) => b.removeAttribute('aria-disabled'))
       box.querySelector('.problem')?.remove()
@@ -366,6 +372,18 @@ class RequestScreen {
     } finally {
       this.sending = false
     }
+  }
+
+  private reported(box: HTMLElement, reason: 'mistake' | 'not_me'): void {
+    box.replaceChildren(h('h2', { tabindex: '-1' }, t('report.thanks')), h('p', {}, t(`report.${reason}_means`)))
+    box.querySelector('h2')?.focus()
+  }
+
+  /** stranger offers the report where another phone has confirmed what this person may not know. */
+  private stranger(): HTMLElement {
+    const box = h('section', { class: 'report' })
+    box.append(button(t('report.not_me'), () => void this.report(box, 'not_me'), { kind: 'secondary' }))
+    return box
   }
 
   private homeButton(): HTMLElement {

@@ -29,6 +29,11 @@ export async function verify(key: Bytes, message: Bytes, der: Bytes): Promise<bo
   }
 }
 
+/** isKey says whether bytes are a P-256 public key in SPKI form. */
+export async function isKey(key: Bytes): Promise<boolean> {
+  return crypto.subtle.importKey('spki', key, curve, false, ['verify']).then(() => true, () => false)
+}
+
 /** sas is the six digits that both screens show (wire.md §3.4): the first 8 bytes of the hash modulo 10⁶. */
 export async function sas(pairing: Bytes, uv: Bytes, poll: Bytes, server: Bytes): Promise<string> {
   const hash = await sha256(lp('countersign/sas/v1', pairing, uv, poll, server))

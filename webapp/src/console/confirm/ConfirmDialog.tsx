@@ -1,16 +1,17 @@
 // The dialog "Confirm your identity to continue": draws the view of one question.
 
+import { Link } from '@tanstack/react-router'
 import { useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react'
 import { clock, countdown, grouped, list, moment, spelled } from '../../shared/format'
 import { errorText } from '../errors'
 import { useT, type Key } from '../i18n'
 import { sessionEnd } from '../session-end'
-import { Button } from '../ui/button'
+import { Button, textLink } from '../ui/button'
 import { Icon, type IconName } from '../ui/icons'
 import { Modal, ModalActions } from '../ui/modal'
 import { Rich, useNow } from '../ui/parts'
 import { secondsLeft, shareLeft, type Ask, type AskView } from './ask'
-import { handsOut, needsHint, spokenWarning, waitLine, type Tone, type WaitLine } from './wait-lines'
+import { deliveryLines, handsOut, needsHint, quorumLine, spokenWarning, waitLine, type DeliveryLine, type Tone, type WaitLine } from './wait-lines'
 
 interface Props {
   ask: Pick<Ask<unknown>, 'view' | 'subscribe' | 'start' | 'resume' | 'resend'>
@@ -20,6 +21,8 @@ interface Props {
 }
 
 const open = new Set(['creating', 'waiting', 'collecting'])
+/** Where somebody may find that their phone is gone. */
+const withoutPhone = new Set(['waiting', 'expired', 'no_device', 'locked'])
 
 export function ConfirmDialog({ ask, after, leave, pair }: Props) {
   const { t } = useT()
@@ -36,6 +39,7 @@ export function ConfirmDialog({ ask, after, leave, pair }: Props) {
       {pending && view.confirmation?.mode === 'code' && <Digits code={view.confirmation.code ?? ''} />}
       {waiting && view.confirmation && <TimeLeft view={view} now={now} />}
       {waiting && <p className="mt-5 text-sm text-muted">{t(after)}</p>}
+      {withoutPhone.has(view.phase) && <p className="mt-4 text-sm"><Link to="/recovery" onClick={leave} className={textLink}>{t('console.lost.link')}</Link></p>}
       <ModalActions>
         <WayOn ask={ask} view={view} now={now} pair={pair} />
         <Button onClick={leave}>{t(waiting ? 'common.cancel' : 'common.close')}</Button>
@@ -57,8 +61,9 @@ function useTitleCountdown(view: AskView, now: number, title: string): void {
 function useSessionEnd(view: AskView, leave: () => void): void {
   const ended = useSyncExternalStore(sessionEnd.subscribe, sessionEnd.happened)
   useEffect(() => { if (view.phase === 'session') sessionEnd.report() }, [view.phase])
-  // The dialog that asks to sign in again says the rest.
-  useEffect(() => { if (ended) leave() }, [ended, leave])
+  // The dialog that asks to sign in again says the rest. A denial stays: a report ends the session, and the answer must not vanish with it.
+  const denied = view.phase === 'denied'
+  useEffect(() => { if (ended && !denied) leave() }, [ended, denied, leave])
 }
 
 // --- what is happening
@@ -87,6 +92,8 @@ function Happening({ view, now }: { view: AskView; now: number }) {
         <div role="status" aria-atomic="false">
           {!line.urgent && text}
           <Spoken view={view} now={now} />
+          <Approvals view={view} />
+          <Deliveries view={view} />
           {hint && <p className="mt-2 text-sm text-muted">{t('console.wait.hint')}</p>}
           {lost && open.has(view.phase) && (
             <p className="mt-2 flex items-start gap-1.5 text-sm text-warn">
@@ -97,6 +104,38 @@ function Happening({ view, now }: { view: AskView; now: number }) {
       </div>
     </div>
   )
+}
+
+/** How many of the admins that are needed have approved. */
+function Approvals({ view }: { view: AskView }) {
+  const { language } = useT()
+  const line = quorumLine(view)
+  if (!line) return null
+  const values = { have: line.have, needed: line.needed }
+  return <p className="mt-2" data-testid="quorum"><Rich k={line.key} values={values} parts={{ people: <bdi>{list(line.names, language)}</bdi> }} /></p>
+}
+
+/** What became of the request on each phone. */
+function Deliveries({ view }: { view: AskView }) {
+  const { t } = useT()
+  const lines = deliveryLines(view)
+  if (lines.length === 0) return null
+  return (
+    <ul className="mt-2 space-y-1 text-sm text-muted" aria-label={t('console.delivery.title')}>
+      {lines.map((line) => (
+        <li key={line.id} className={`flex items-start gap-1.5 ${line.trouble ? 'text-warn' : ''}`}>
+          <Icon name={line.trouble ? 'warn' : 'phone'} className="mt-0.5 size-4 shrink-0" />
+          <span className="min-w-0 [overflow-wrap:anywhere]"><DeliveryText line={line} /></span>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function DeliveryText({ line }: { line: DeliveryLine }) {
+  const { language } = useT()
+  const time = line.at ? moment(new Date(line.at), new Date(), language) : ''
+  return <Rich k={line.key} values={{ time, word: line.word ?? '' }} parts={{ device: <bdi>{line.name}</bdi> }} />
 }
 
 function LineText({ line, view }: { line: WaitLine; view: AskView }) {

@@ -65,17 +65,71 @@ function pendingLine(devices: ConfirmationDevice[]): WaitLine {
     const at = latest(reached, ['sent', 'pulled'])?.at ?? undefined
     return { key: at ? 'console.wait.sent' : 'console.wait.sent_now', tone: 'wait', urgent: false, devices: names(reached), at }
   }
-  const queued = devices.filter((d) => d.delivery === 'queued')
+  const queued = devices.filter((d) => d.delivery === 'queued' && !d.detail)
   if (queued.length === 0 && devices.length > 0) return { key: 'console.wait.pushfailed', tone: 'warn', urgent: true }
   if (queued.length === 0) return { key: 'console.wait.creating', tone: 'wait', urgent: false }
   return { key: 'console.wait.sending', tone: 'wait', urgent: false, devices: names(queued) }
 }
 
+/** What became of the request on one phone. */
+export interface DeliveryLine {
+  id: string
+  name: string
+  key: Key
+  /** A time to print, RFC 3339. */
+  at?: string
+  /** The push service's own word, where there is no sentence for it. */
+  word?: string
+  trouble: boolean
+}
+
+const unsent: Readonly<Record<string, Key>> = {
+  no_push: 'console.delivery.no_push',
+  push_budget: 'console.delivery.push_budget',
+  unseen: 'console.delivery.unseen',
+}
+
+/** The words of the push services for a registration that has ended, and for a mistake of the service's own set-up. */
+const gone = /^(UNREGISTERED|Unregistered|ExpiredToken|BadDeviceToken|http_404|http_410)$/
+const ours = /^(SENDER_ID_MISMATCH|THIRD_PARTY_AUTH_ERROR|PERMISSION_DENIED|UNAUTHENTICATED|NOT_FOUND|DeviceTokenNotForTopic|TopicDisallowed|BadTopic|MissingTopic|Bad(Certificate|Environment).*|.*ProviderToken|provider_token|vapid_key|http_40[13]|not_configured)$/
+const down = /^(UNAVAILABLE|INTERNAL|QUOTA_EXCEEDED|ServiceUnavailable|Shutdown|InternalServerError|TooManyRequests|timeout|connection|certificate|bad_answer|http_429|http_5\d\d)$/
+
+/** One line for each phone, where the one line above does not say everything: several phones, or one that was not reached. */
+export function deliveryLines(view: AskView): DeliveryLine[] {
+  if (view.phase !== 'waiting') return []
+  const lines = (view.confirmation?.devices ?? []).map(deliveryLine)
+  return lines.length > 1 || lines.some((line) => line.trouble) ? lines : []
+}
+
+function deliveryLine({ id, name, delivery, at, detail }: ConfirmationDevice): DeliveryLine {
+  const line = (key: Key, trouble = false, more: Partial<DeliveryLine> = {}): DeliveryLine => ({ id, name, key, trouble, ...more })
+  switch (delivery) {
+    case 'opened': return line('console.delivery.opened')
+    case 'pulled': return line('console.delivery.pulled')
+    case 'sent': return at ? line('console.delivery.sent', false, { at }) : line('console.delivery.sent_now')
+    case 'queued': return detail ? line(unsent[detail] ?? 'console.delivery.no_push', true) : line('console.delivery.queued')
+  }
+  const word = detail ?? ''
+  if (gone.test(word)) return line('console.delivery.app_removed', true)
+  if (ours.test(word)) return line('console.delivery.misconfigured', true)
+  if (down.test(word)) return line('console.delivery.unreachable', true)
+  return word ? line('console.delivery.failed', true, { word }) : line('console.delivery.failed_unsaid', true)
+}
+
+/** Who has approved, where more than one admin has to; null where one is enough. */
+export function quorumLine(view: AskView): { key: Key; names: string[]; have: number; needed: number } | null {
+  const quorum = view.confirmation?.quorum
+  if (!quorum || view.phase !== 'waiting') return null
+  const who = quorum.approvals.map((approval) => approval.person)
+  return { key: who.length > 0 ? 'console.quorum.some' : 'console.quorum.none', names: who, have: who.length, needed: quorum.needed }
+}
+
 function deniedLine(view: AskView): WaitLine {
   const by = view.confirmation?.decided_by
   const shown = handsOut(view)
-  if (view.confirmation?.reason === 'too_many_attempts')
-    return { key: shown ? 'console.wait.attempts' : 'console.wait.attempts_unchanged', tone: 'bad', urgent: true }
+  const reason = view.confirmation?.reason
+  if (reason === 'too_many_attempts') return { key: shown ? 'console.wait.attempts' : 'console.wait.attempts_unchanged', tone: 'bad', urgent: true }
+  if (reason === 'network_mismatch') return { key: shown ? 'console.wait.mismatch' : 'console.wait.mismatch_unchanged', tone: 'bad', urgent: true }
   if (!by?.at) return { key: shown ? 'console.wait.denied_somewhere' : 'console.wait.denied_somewhere_unchanged', tone: 'bad', urgent: true }
   return { key: shown ? 'console.wait.denied' : 'console.wait.denied_unchanged', tone: 'bad', urgent: true, devices: [by.device], at: by.at }
 }
@@ -92,6 +146,7 @@ const cancelled: Readonly<Record<string, Key>> = {
   signed_out: 'console.wait.signed_out',
   deactivated: 'console.wait.deactivated',
   device_removed: 'console.wait.device_removed',
+  denied: 'console.wait.taken_back',
 }
 
 /** True for the actions that end with a secret on screen; the others change something. */
@@ -100,7 +155,7 @@ export function handsOut(view: AskView): boolean {
 }
 
 export function handsOutAction(action: string): boolean {
-  return action === '' || action.startsWith('scim.token.')
+  return action === '' || action === 'scim.token.reveal' || action === 'scim.token.regenerate'
 }
 
 function names(devices: ConfirmationDevice[]): string[] {

@@ -14,6 +14,7 @@ import { usePairing } from '../pairing/open'
 import { tokenIdOf } from '../token/guard'
 import { Secret } from '../token/secret'
 import { ShowToken, type RevealedInfo } from '../token/ShowToken'
+import { SingleSignOn } from '../sso/SingleSignOn'
 import { Button } from '../ui/button'
 import { CopyField } from '../ui/copy'
 import { useDialogs } from '../ui/dialogs'
@@ -65,12 +66,9 @@ function Provider({ directory }: { directory: Directory | undefined }) {
               <dt className="text-sm text-muted">{t('console.idp.detected')}</dt>
               <dd className="mt-0.5 font-medium [overflow-wrap:anywhere]">{directory.idp.name ?? t('console.idp.none_yet')}</dd>
             </div>
-            <div>
-              <dt className="text-sm text-muted">{t('console.idp.sso')}</dt>
-              <dd className="mt-0.5 font-medium">{t('console.idp.sso_none')}</dd>
-            </div>
           </dl>
         ) : <Skeleton lines={2} />}
+        <div className="mt-5 border-t border-line pt-5"><SingleSignOn /></div>
       </Card>
     </Section>
   )
@@ -99,7 +97,11 @@ function Sync({ directory }: { directory: Directory | undefined }) {
 const states: Record<string, { icon: IconName; tone: BadgeTone; word: Key }> = {
   not_set_up: { icon: 'off', tone: 'plain', word: 'console.status.not_set_up' },
   waiting: { icon: 'clock', tone: 'accent', word: 'console.status.waiting' },
+  initial: { icon: 'clock', tone: 'accent', word: 'console.status.initial' },
   healthy: { icon: 'tick', tone: 'good', word: 'console.status.healthy' },
+  slowed_down: { icon: 'clock', tone: 'warn', word: 'console.status.slowed_down' },
+  attention: { icon: 'warn', tone: 'warn', word: 'console.status.attention' },
+  stopped: { icon: 'off', tone: 'warn', word: 'console.status.stopped' },
   silent: { icon: 'warn', tone: 'warn', word: 'console.status.silent' },
 }
 
@@ -127,6 +129,8 @@ function sentence(t: T, { status, idp }: Directory, ago: (at: string) => string)
   const time = status.last_request_at ? ago(status.last_request_at) : ''
   if (status.state === 'not_set_up') return t('console.status.not_set_up_text')
   if (status.state === 'waiting' || !time) return t('console.status.waiting_text')
+  if (status.state === 'stopped') return t('console.status.stopped_text', { name, time })
+  if (status.state === 'attention') return t('console.status.attention_text', { name, time })
   return t(status.state === 'silent' ? 'console.status.silent_text' : 'console.status.healthy_text', { name, time })
 }
 

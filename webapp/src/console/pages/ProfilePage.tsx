@@ -1,18 +1,23 @@
 // "My Profile" with "My trusted devices".
 
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { useRef } from 'react'
+import { useRef, useState, type FormEvent } from 'react'
 import type { Device } from '../../shared/types'
 import { api } from '../api'
 import { useConfirm } from '../confirm/run'
-import { roleKey } from '../errors'
+import { errorText, roleKey } from '../errors'
 import { useT, type Key } from '../i18n'
 import { usePairing } from '../pairing/open'
+import { PasskeysCard } from '../profile/PasskeysCard'
+import { SessionsCard } from '../profile/SessionsCard'
+import { CodesCard } from '../recovery/CodesCard'
+import { useMakeCodes } from '../recovery/make'
 import { keyOf, useSession } from '../session'
 import { useTitle } from '../shell/title'
 import { useAnnounce } from '../ui/announce'
 import { Button } from '../ui/button'
 import { useDialogs } from '../ui/dialogs'
+import { Field } from '../ui/field'
 import { Icon, type IconName } from '../ui/icons'
 import { Modal, ModalActions } from '../ui/modal'
 import { Notice } from '../ui/notice'
@@ -33,6 +38,8 @@ export function ProfilePage() {
         </dl>
       </Card>
       <Devices />
+      <PasskeysCard />
+      <SessionsCard />
     </>
   )
 }
@@ -53,23 +60,33 @@ function Devices() {
   const action = useRef<HTMLButtonElement>(null)
   const devices = useQuery({ queryKey: keyOf(session, 'devices'), queryFn: api.devices })
   const items = devices.data?.items ?? []
+  const makeCodes = useMakeCodes()
+  async function pairAndKeepCodes() {
+    if (!(await pair())) return
+    // The first set comes with the first phone; afterwards codes are made on demand.
+    const { codes } = await api.recovery()
+    if (codes.total === 0) await makeCodes()
+  }
   return (
-    <section className="mt-10">
-      <div className="mb-4 flex flex-wrap items-center justify-between gap-4">
-        <h2 className="text-lg font-semibold">{t('console.devices.title')}</h2>
-        <Button ref={action} look="primary" onClick={() => void pair()}><Icon name="phone" className="size-4.5" />{t('console.pair.action')}</Button>
-      </div>
-      <Card className="overflow-hidden">
-        {devices.isPending && <Skeleton lines={3} className="p-6" />}
-        {devices.isError && !devices.data && <LoadError error={devices.error} retry={() => void devices.refetch()} />}
-        {devices.data && items.length === 0 && <Empty icon="phone" title={t('console.devices.none')}>{t('console.devices.none_text')}</Empty>}
-        {items.length > 0 && (
-          <ul className="divide-y divide-line">
-            {items.map((device) => <DeviceRow key={device.id} device={device} only={items.filter((d) => d.state === 'active').length === 1} />)}
-          </ul>
-        )}
-      </Card>
-    </section>
+    <>
+      <section className="mt-10">
+        <div className="mb-4 flex flex-wrap items-center justify-between gap-4">
+          <h2 className="text-lg font-semibold">{t('console.devices.title')}</h2>
+          <Button ref={action} look="primary" onClick={() => void pairAndKeepCodes()}><Icon name="phone" className="size-4.5" />{t('console.pair.action')}</Button>
+        </div>
+        <Card className="overflow-hidden">
+          {devices.isPending && <Skeleton lines={3} className="p-6" />}
+          {devices.isError && !devices.data && <LoadError error={devices.error} retry={() => void devices.refetch()} />}
+          {devices.data && items.length === 0 && <Empty icon="phone" title={t('console.devices.none')}>{t('console.devices.none_text')}</Empty>}
+          {items.length > 0 && (
+            <ul className="divide-y divide-line">
+              {items.map((device) => <DeviceRow key={device.id} device={device} only={items.filter((d) => d.state === 'active').length === 1} />)}
+            </ul>
+          )}
+        </Card>
+      </section>
+      <CodesCard hasPhone={items.some((device) => device.state === 'active')} />
+    </>
   )
 }
 
@@ -93,6 +110,7 @@ const protections: Record<string, Key> = {
 function DeviceRow({ device, only }: { device: Device; only: boolean }) {
   const { t } = useT()
   const remove = useRemove(device, only)
+  const rename = useRename(device)
   const state = states[device.state]
   const active = device.state === 'active'
   const protection = protections[device.key_protection]
@@ -111,6 +129,7 @@ function DeviceRow({ device, only }: { device: Device; only: boolean }) {
         </p>
         {active && <Notifications push={device.push} />}
       </div>
+      {active && <Button aria-label={t('console.devices.rename_named', { name: device.name })} onClick={() => void rename()}>{t('console.devices.rename')}</Button>}
       {active && <Button aria-label={t('console.devices.remove_named', { name: device.name })} onClick={() => void remove()}>{t('console.devices.remove')}</Button>}
     </li>
   )
@@ -152,6 +171,46 @@ function useRemove(device: Device, only: boolean): () => Promise<void> {
     if (outcome?.kind === 'done') announce(t('console.devices.was_removed', { name: device.name }))
     await queries.invalidateQueries({ queryKey: keyOf(session) })
   }
+}
+
+function useRename(device: Device): () => Promise<void> {
+  const session = useSession()
+  const queries = useQueryClient()
+  const dialogs = useDialogs()
+  return async () => {
+    if (await dialogs.open<true>((close) => <RenameDialog device={device} close={close} />)) await queries.invalidateQueries({ queryKey: keyOf(session) })
+  }
+}
+
+function RenameDialog({ device, close }: { device: Device; close: (done: true | null) => void }) {
+  const { t, language } = useT()
+  const [name, setName] = useState(device.name)
+  const [busy, setBusy] = useState(false)
+  const [error, setError] = useState<string | null>(null)
+  async function submit(event: FormEvent) {
+    event.preventDefault()
+    if (busy) return
+    if (!name.trim()) return setError(t('console.required'))
+    setBusy(true)
+    try {
+      await api.renameDevice(device.id, name)
+      close(true)
+    } catch (failure) {
+      setBusy(false)
+      setError(errorText(t, language, failure))
+    }
+  }
+  return (
+    <Modal title={t('console.devices.rename_title')} onCancel={() => close(null)}>
+      <form onSubmit={(event) => void submit(event)} noValidate className="contents">
+        <div className="mt-5"><Field label={t('console.devices.rename_label')} maxLength={64} autoComplete="off" value={name} error={error} onChange={(event) => { setName(event.target.value); setError(null) }} /></div>
+        <ModalActions>
+          <Button look="primary" type="submit" busy={busy}>{t('common.save')}</Button>
+          <Button onClick={() => close(null)}>{t('common.cancel')}</Button>
+        </ModalActions>
+      </form>
+    </Modal>
+  )
 }
 
 function RemoveDialog({ device, only, close }: { device: Device; only: boolean; close: (sure: true | null) => void }) {

@@ -16,13 +16,14 @@ export function SettingsPage() {
 
 function Configuration() {
   const { t } = useT()
-  const idp = useLocation().pathname.replace(/\/$/, '').endsWith('/idp')
+  const path = useLocation().pathname.replace(/\/$/, '')
+  const selected = Math.max(0, tabs.findIndex((tab) => tab.to === path))
   useTitle(t('console.workspace.title'))
   return (
     <>
       <PageHead title={t('console.workspace.title')} />
-      <Tabs selected={idp ? 1 : 0} />
-      <div role="tabpanel" id="tab-panel" aria-labelledby={idp ? 'tab-idp' : 'tab-general'} className="pt-8">
+      <Tabs selected={selected} />
+      <div role="tabpanel" id="tab-panel" aria-labelledby={tabs[selected]?.id} className="pt-8">
         <Outlet />
       </div>
     </>
@@ -32,6 +33,7 @@ function Configuration() {
 const tabs = [
   { id: 'tab-general', to: '/settings/workspace', key: 'console.tab.general' },
   { id: 'tab-idp', to: '/settings/workspace/idp', key: 'console.tab.idp' },
+  { id: 'tab-security', to: '/settings/workspace/security', key: 'console.tab.security' },
 ] as const satisfies { id: string; to: string; key: Key }[]
 
 /** Links that are tabs: the arrow keys move and select, Tab leaves. */

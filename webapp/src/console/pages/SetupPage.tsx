@@ -8,6 +8,7 @@ import { api } from '../api'
 import { errorText, hasCode } from '../errors'
 import { useT, type Key } from '../i18n'
 import { PairStarter } from '../pairing/PairDialog'
+import { useMakeCodes } from '../recovery/make'
 import { sessionQuery, SessionContext } from '../session'
 import { useTitle } from '../shell/title'
 import { Button, ButtonLink, textLink } from '../ui/button'
@@ -160,15 +161,18 @@ function PhoneStep({ session }: { session: Session }) {
   const done = useCallback(() => setPaired(true), [])
   const heading = useRef<HTMLDivElement>(null)
   useEffect(() => { heading.current?.closest('main')?.querySelector<HTMLElement>('h1')?.focus() }, [])
+  const makeCodes = useMakeCodes()
   const finish = () => {
     setPairingStep(false)
     void router.navigate({ to: '/settings/workspace/idp' })
   }
+  // What goes wrong with the codes does not hold up the set-up: My trusted devices offers them again.
+  const goOn = () => void makeCodes().catch(() => false).then(finish)
   return (
     <div ref={heading}>
       <PairStarter companionUrl={session.companion_url} paired={done} left={finish} />
       {paired
-        ? <Button look="primary" className="mt-8 w-full" onClick={finish}>{t('console.setup.go_on')}</Button>
+        ? <Button look="primary" className="mt-8 w-full" onClick={goOn}>{t('console.setup.go_on')}</Button>
         : (
           <div className="mt-8 border-t border-line pt-6">
             <p className="flex items-start gap-2 text-sm text-bad"><Icon name="warn" className="mt-0.5 size-4" />{t('console.setup.skip_note')}</p>

@@ -1,7 +1,9 @@
-// Signing in to one workspace with a password.
+// Signing in to one workspace: with a password, a passkey, or at the organization's identity provider.
 
 import { getRouteApi, Link, useRouter } from '@tanstack/react-router'
 import { useQueryClient } from '@tanstack/react-query'
+import { useEffect, useRef } from 'react'
+import { ssoErrorText } from '../errors'
 import { useT } from '../i18n'
 import { sessionQuery } from '../session'
 import { useTitle } from '../shell/title'
@@ -10,6 +12,7 @@ import { Front } from '../ui/front'
 import { Notice } from '../ui/notice'
 import { chooseSlug } from '../workspace'
 import { SignInForm } from './SignInForm'
+import { SignInWays } from './SignInWays'
 
 const route = getRouteApi('/w/$slug')
 
@@ -18,15 +21,24 @@ export function SignInPage() {
   return workspace ? <SignIn key={workspace.slug} {...workspace} /> : <NoSuchWorkspace />
 }
 
-function SignIn({ slug, name }: { slug: string; name: string }) {
+function SignIn({ slug, name, sso }: { slug: string; name: string; sso?: { name: string } }) {
   const { t } = useT()
   const enter = useEnter(slug)
+  const { next, entered, sso_error: refused } = route.useSearch()
+  const came = useRef(false)
+  useEffect(() => {
+    if (entered !== 'sso' || came.current) return
+    came.current = true
+    void enter()
+  }, [entered, enter])
   useTitle(t('console.signin.title'))
   const signedIn = useQueryClient().getQueryData(sessionQuery.queryKey)?.workspaces.find((w) => w.slug === slug)
   return (
     <Front title={t('console.signin.to', { workspace: name })} lead={`${location.host}/w/${slug}`}>
+      {refused && <Notice tone="bad" alert className="mb-6">{ssoErrorText(t, refused)}</Notice>}
       {signedIn && <GoOn name={signedIn.person.name} enter={enter} />}
       <SignInForm slug={slug} done={enter} />
+      <SignInWays slug={slug} sso={sso} next={next} done={enter} />
       <p className="mt-6 text-center text-sm"><Link to="/signin" className={textLink}>{t('console.signin.other')}</Link></p>
     </Front>
   )

@@ -1,9 +1,11 @@
 // Asks for the password again where a call wants a fresh sign-in.
 
+import { useQuery } from '@tanstack/react-query'
 import { useCallback, useState, type FormEvent } from 'react'
 import { api } from '../api'
 import { errorText, hasCode } from '../errors'
 import { useT } from '../i18n'
+import { PasskeyLeft, passkeysHere, usePasskey } from '../passkey'
 import { Button } from '../ui/button'
 import { useDialogs } from '../ui/dialogs'
 import { Field } from '../ui/field'
@@ -42,6 +44,20 @@ function PasswordDialog({ close }: { close: (value: true | null) => void }) {
       setError(errorText(t, language, failure))
     }
   }
+  const { data: passkeys } = useQuery({ queryKey: ['passkeys-to-verify'], queryFn: () => api.passkeys(), staleTime: 0 })
+  async function withPasskey() {
+    if (busy) return
+    setBusy(true)
+    setError(null)
+    try {
+      const ceremony = await api.passkeyVerifyOptions()
+      await api.passkeyVerify({ ceremony: ceremony.ceremony, response: await usePasskey(ceremony) })
+      close(true)
+    } catch (failure) {
+      setBusy(false)
+      setError(failure instanceof PasskeyLeft ? t('console.passkeys.left') : errorText(t, language, failure))
+    }
+  }
   return (
     <Modal title={t('console.reauth.title')} onCancel={() => close(null)}>
       <form onSubmit={(event) => void submit(event)} noValidate className="contents">
@@ -49,6 +65,7 @@ function PasswordDialog({ close }: { close: (value: true | null) => void }) {
         <Field label={t('console.password')} type="password" autoComplete="current-password" required value={password} error={error} onChange={(event) => setPassword(event.target.value)} />
         <ModalActions>
           <Button look="primary" type="submit" busy={busy}>{t('console.reauth.action')}</Button>
+          {passkeysHere() && !!passkeys?.items.length && <Button onClick={() => void withPasskey()}>{t('console.reauth.passkey')}</Button>}
           <Button onClick={() => close(null)}>{t('common.cancel')}</Button>
         </ModalActions>
       </form>

@@ -1,11 +1,14 @@
 // The shell: navigation on the left, who you are at its bottom, the page beside it.
 
+import { useQuery } from '@tanstack/react-query'
 import { Link, Outlet, useLocation, useNavigate } from '@tanstack/react-router'
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react'
 import { clock } from '../../shared/format'
+import { api } from '../api'
 import { useT, type Key } from '../i18n'
-import { mayConfigure, SessionContext, useSession, useSessionQuery } from '../session'
+import { keyOf, mayConfigure, SessionContext, useSession, useSessionQuery } from '../session'
 import { Icon, Mark, type IconName } from '../ui/icons'
+import { Badge } from '../ui/parts'
 import { AccountMenu } from './AccountMenu'
 import { useBrand } from './title'
 
@@ -68,6 +71,7 @@ function Sidebar() {
         className={`min-h-0 flex-1 flex-col max-nav:border-t max-nav:border-line nav:flex ${open ? 'flex max-nav:max-h-[calc(100dvh-4.5rem)] max-nav:overflow-y-auto' : 'max-nav:hidden'}`}
       >
         <Pages />
+        <div className="px-3 pb-3"><Notices /></div>
         <div className="border-t border-line p-3"><AccountMenu /></div>
       </nav>
     </div>
@@ -97,6 +101,23 @@ function Pages() {
         </li>
       ))}
     </ul>
+  )
+}
+
+/** How often the shell asks for new notices. */
+const noticesEvery = 30_000
+
+/** My notices, with how many are new. */
+function Notices() {
+  const { t } = useT()
+  const session = useSession()
+  const { data } = useQuery({ queryKey: keyOf(session, 'notices'), queryFn: api.notices, refetchInterval: noticesEvery })
+  const unseen = data?.unseen ?? 0
+  return (
+    <Link to="/notices" className="flex min-h-11 items-center gap-3 rounded-lg px-3 font-medium transition-colors duration-100 hover:bg-hover aria-[current=page]:bg-accent-soft aria-[current=page]:text-accent">
+      <Icon name="info" /><span className="min-w-0 flex-1">{t('console.notices.nav')}</span>
+      {unseen > 0 && <Badge tone="accent">{t('console.notices.unseen', { count: unseen })}</Badge>}
+    </Link>
   )
 }
 

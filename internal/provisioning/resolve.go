@@ -1,0 +1,104 @@
+package provisioning
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/countersign/countersign/internal/database"
+)
+
+// atOnce is how many values one statement names.
+const atOnce = 500
+
+// resolve marks failures that have come right: of a person or team, when a later call about them was done; of a token or of haste, when a later
+// call was let in at all. Every step goes by indexes that hold open failures alone, so that a workspace without any pays nothing.
+func resolve(tx database.Tx, right map[string][]rightNow, rows []*Entry) error {
+	let := map[string]rightNow{}
+	for _, e := range rows {
+		if e.Result == OK || e.Result == Unchanged {
+			later(let, e.Workspace, rightNow{id: e.ID, at: e.At})
+		}
+	}
+	for workspace, list := range right {
+		for _, r := range list {
+			later(let, workspace, r)
+		}
+		for some := range slices.Chunk(list, atOnce) {
+			if err := resolveSubjects(tx, workspace, some); err != nil {
+				return err
+			}
+		}
+	}
+	for workspace, r := range let {
+		err := tx.Exec("UPDATE provisioning_log SET resolved_at = ?, resolved_by = ? WHERE workspace_id = ? AND result IN ('rejected', 'slowed') AND resolved_at IS NULL"+
+			" AND subject_key = '' AND last_at < ?", r.at, r.id, workspace, r.at).Error
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func later(m map[string]rightNow, workspace string, r rightNow) {
+	if old, ok := m[workspace]; !ok || r.at.After(old.at) {
+		m[workspace] = r
+	}
+}
+
+type openFailure struct {
+	ID          string
+	SubjectKind string
+	SubjectID   string
+	SubjectKey  string
+	LastAt      time.Time
+}
+
+// resolveSubjects looks at the open failures of a workspace, of which there are few, and closes those that a change has made right.
+func resolveSubjects(tx database.Tx, workspace string, list []rightNow) error {
+	byID, byKey := map[string]rightNow{}, map[string]rightNow{}
+	for _, r := range list {
+		if r.subject != "" {
+			later(byID, r.subject, r)
+		}
+		if r.key != "" {
+			later(byKey, r.kind+"|"+r.key, r)
+		}
+	}
+	var open []openFailure
+	err := tx.Raw("SELECT id, subject_kind, subject_id, subject_key, last_at FROM provisioning_log WHERE workspace_id = ? AND result = 'failed'"+
+		" AND resolved_at IS NULL AND result IN ('failed', 'rejected', 'slowed') AND (subject_id IN ? OR subject_key IN ?) LIMIT 5000",
+		workspace, keysOf(byID, ""), keysOf(byKey, "|")).Scan(&open).Error
+	if err != nil {
+		return err
+	}
+	for _, f := range open {
+		r, ok := byID[f.SubjectID]
+		if k, also := byKey[f.SubjectKind+"|"+f.SubjectKey]; also && (!ok || k.at.After(r.at)) {
+			r, ok = k, true
+		}
+		if !ok || !r.at.After(f.LastAt) {
+			continue
+		}
+		// Who could not be made had no id yet; now the failure is found among the calls about them.
+		err := tx.Exec("UPDATE provisioning_log SET resolved_at = ?, resolved_by = ?, subject_id = CASE WHEN subject_id = '' THEN ? ELSE subject_id END"+
+			" WHERE workspace_id = ? AND id = ?", r.at, r.id, r.subject, workspace, f.ID).Error
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keysOf are the names of m behind the separator.
+func keysOf(m map[string]rightNow, after string) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		if after != "" {
+			_, k, _ = strings.Cut(k, after)
+		}
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,108 @@
+package scimapi
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/countersign/countersign/internal/provisioning"
+	"github.com/countersign/countersign/internal/workspace"
+)
+
+// rejects remembers for a minute which refused Authorization headers carried a token of ours, under a keyed hash whose key lives and dies with
+// this process, so that a provider that goes on with an old token does not cost a look-up for each call. No header is kept.
+type rejects struct {
+	mu   sync.Mutex
+	key  [32]byte
+	seen map[[sha256.Size]byte]reject
+}
+
+type reject struct {
+	token workspace.Token
+	ours  bool
+	until time.Time
+}
+
+const rejectsMost = 4096
+
+func newRejects() *rejects {
+	r := &rejects{seen: map[[sha256.Size]byte]reject{}}
+	_, _ = rand.Read(r.key[:]) // it never fails
+	return r
+}
+
+// token is the token of ours that a refused header carries.
+func (r *rejects) token(ctx context.Context, header string, now time.Time,
+	recognise func(context.Context, string) (workspace.Token, bool, error)) (workspace.Token, bool) {
+	h := hmac.New(sha256.New, r.key[:])
+	_, _ = h.Write([]byte(header))
+	sum := [sha256.Size]byte(h.Sum(nil))
+	r.mu.Lock()
+	known, ok := r.seen[sum]
+	r.mu.Unlock()
+	if ok && now.Before(known.until) {
+		return known.token, known.ours
+	}
+	t, found, err := recognise(ctx, header)
+	if err != nil {
+		return t, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.seen) >= rejectsMost {
+		clear(r.seen)
+	}
+	r.seen[sum] = reject{t, found, now.Add(time.Minute)}
+	return t, found
+}
+
+// rejected logs a call that was not let in, where its token is one of ours; what nobody knows belongs to no workspace and is not kept.
+func (a *API) rejected(c *gin.Context, t *tally) {
+	header := c.GetHeader("Authorization")
+	if a.Log == nil || a.Recognise == nil || header == "" || len(header) > 2048 {
+		return
+	}
+	token, ours := a.rejects.token(c.Request.Context(), header, a.Now(), a.Recognise)
+	if !ours {
+		return
+	}
+	e := &t.entry
+	e.Workspace, e.Token, e.TokenHint, e.Result = token.Workspace, token.ID, token.Hint, provisioning.Rejected
+	e.Status, e.Code = 401, provisioning.ReasonFor("unauthorized", 401, "").Code
+	if !t.date() {
+		return
+	}
+	e.Client = a.Log.Guess(e)
+	e.TokenStory = story(token, e.At)
+	a.Log.Later(e)
+}
+
+// The forms in which a story names a day, and the moment at which a token ended.
+const (
+	day    = "2 January 2006"
+	moment = "2 January 2006 at 15:04 UTC"
+)
+
+// story says what a refused token is, for somebody who has to find out where it comes from.
+func story(t workspace.Token, now time.Time) string {
+	s := "the token …" + t.Hint + " that " + t.CreatedBy + " made on " + t.CreatedAt.UTC().Format(day)
+	if t.CreatedBy == "" {
+		s = "the token …" + t.Hint + " of " + t.CreatedAt.UTC().Format(day)
+	}
+	switch {
+	case t.Live(now):
+		return s + ". It is the right one, but not as the header needs it: the word Bearer, one blank and the token, without quotes."
+	case t.State == workspace.Revoked && t.RevokedAt != nil:
+		return s + ". It was revoked on " + t.RevokedAt.UTC().Format(moment) + "."
+	case t.State == workspace.Replaced && t.ValidUntil != nil:
+		return s + ". It was replaced by another one, and has not been valid since " + t.ValidUntil.UTC().Format(moment) + "."
+	case t.ExpiresAt != nil:
+		return s + ". It expired on " + t.ExpiresAt.UTC().Format(moment) + "."
+	}
+	return s + ". It is not valid any more."
+}

@@ -1,0 +1,343 @@
+package sso
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+
+	"github.com/countersign/countersign/internal/actor"
+	"github.com/countersign/countersign/internal/database"
+	"github.com/countersign/countersign/internal/ident"
+)
+
+const (
+	requestLife     = 10 * time.Minute
+	providerPatient = 5 * time.Second
+	providerBody    = 1 << 20
+	discoveryLife   = time.Hour // how long a provider's metadata is used before it is read again; keys are read again whenever one is unknown
+	longestClaim    = 512
+)
+
+// algorithms are those an ID token may be signed with: asymmetric ones alone, so that no public value can serve as a key.
+var algorithms = []string{oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA}
+
+// Identity is whom a provider vouches for.
+type Identity struct {
+	Provider Provider
+	Issuer   string
+	Subject  string
+	Claim    string // what Provider.Claim held; "" where it was missing or not to be trusted
+	Name     string
+	Email    string // "" unless the provider has verified it
+	ReturnTo string // path of the console where the person wanted to go
+	Tested   bool   // this was a test: nobody is to be signed in
+}
+
+type requestRow struct {
+	Hash        []byte
+	WorkspaceID string
+	Version     int64
+	Browser     []byte
+	Nonce       string
+	Verifier    string
+	ReturnTo    string
+	TestedBy    string
+	ExpiresAt   time.Time
+}
+
+func (requestRow) TableName() string { return "sso_requests" }
+
+// Begin starts a sign-in at a workspace's active provider and returns the address to send the browser to. The answer counts once, within ten
+// minutes, from the browser that browser names. returnTo is a path of the console; anything else becomes "/".
+func (s *Service) Begin(ctx context.Context, workspace string, browser []byte, returnTo string) (string, error) {
+	r, err := find(s.DB.Read(ctx), workspace)
+	if err != nil {
+		return "", err
+	}
+	if !r.Active {
+		return "", ErrNone
+	}
+	return s.begin(ctx, r, browser, returnTo, "")
+}
+
+// BeginTest is Begin for an admin who tries settings that need not be active. Nobody is signed in by it; how it ends is kept in Provider.Test.
+func (s *Service) BeginTest(ctx context.Context, by actor.Actor, browser []byte) (string, error) {
+	r, err := find(s.DB.Read(ctx), by.Workspace)
+	if err != nil {
+		return "", err
+	}
+	return s.begin(ctx, r, browser, "/settings/workspace/idp", by.Person)
+}
+
+func (s *Service) begin(ctx context.Context, r row, browser []byte, returnTo, tester string) (string, error) {
+	e, err := s.endpoint(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	if browser == nil {
+		browser = []byte{}
+	}
+	state := ident.Secret(32)
+	q := requestRow{Hash: ident.Hash(state), WorkspaceID: r.WorkspaceID, Version: r.Version, Browser: browser, Nonce: ident.Secret(16),
+		Verifier: oauth2.GenerateVerifier(), ReturnTo: Path(returnTo), TestedBy: tester}
+	err = s.DB.InTx(ctx, func(tx database.Tx) error {
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		q.ExpiresAt = now.Add(requestLife)
+		return tx.Create(&q).Error
+	})
+	if err != nil {
+		return "", err
+	}
+	return s.oauth(r, e, "").AuthCodeURL(state, oidc.Nonce(q.Nonce), oauth2.S256ChallengeOption(q.Verifier)), nil
+}
+
+// End takes what the provider sent the browser back with, asks it for the identity, and checks that identity: it has to come from the issuer
+// that was asked, for this client, with the nonce of this request, now (OpenID Connect Core §3.1.3.7; RFC 9207; RFC 7636).
+func (s *Service) End(ctx context.Context, browser []byte, answer url.Values) (Identity, error) {
+	q, err := s.take(ctx, answer.Get("state"), browser)
+	if err != nil {
+		return Identity{}, err
+	}
+	r, err := find(s.DB.Read(ctx), q.WorkspaceID)
+	if errors.Is(err, ErrNone) || (err == nil && r.Version != q.Version) {
+		return Identity{}, ErrRequest
+	}
+	if err != nil {
+		return Identity{}, err
+	}
+	who, err := s.identity(ctx, r, q, answer)
+	who.ReturnTo, who.Tested = q.ReturnTo, q.TestedBy != ""
+	if !who.Tested {
+		if err == nil && !r.Active {
+			err = ErrNone
+		}
+		return who, err
+	}
+	test := Test{Version: q.Version, Subject: who.Subject, Claim: who.Claim}
+	switch {
+	case err != nil:
+		test.Code = code(err)
+	case who.Claim == "":
+		test.Code = "claim_missing"
+	}
+	return who, errors.Join(err, s.tested(ctx, q.WorkspaceID, test))
+}
+
+// take spends a request, right or wrong.
+func (s *Service) take(ctx context.Context, state string, browser []byte) (requestRow, error) {
+	var taken []requestRow
+	var now time.Time
+	err := s.DB.InTx(ctx, func(tx database.Tx) error {
+		var err error
+		if now, err = tx.Now(); err != nil {
+			return err
+		}
+		taken = nil
+		return tx.Raw(`DELETE FROM sso_requests WHERE hash = ?
+			RETURNING hash, workspace_id, version, browser, nonce, verifier, return_to, tested_by, expires_at`, ident.Hash(state)).Scan(&taken).Error
+	})
+	if err != nil {
+		return requestRow{}, err
+	}
+	if len(taken) == 0 || subtle.ConstantTimeCompare(taken[0].Browser, browser) != 1 || !now.Before(taken[0].ExpiresAt) {
+		return requestRow{}, ErrRequest
+	}
+	return taken[0], nil
+}
+
+func (s *Service) identity(ctx context.Context, r row, q requestRow, answer url.Values) (Identity, error) {
+	if answer.Get("error") != "" {
+		return Identity{}, ErrCancelled
+	}
+	if iss := answer.Get("iss"); iss != "" && iss != r.Issuer {
+		return Identity{}, ErrIdentity.Because(errors.New("the answer names another issuer"))
+	}
+	secret, err := s.Vault.Open(r.SecretSealed, about(r.WorkspaceID))
+	if err != nil {
+		return Identity{}, err
+	}
+	e, err := s.endpoint(ctx, r)
+	if err != nil {
+		return Identity{}, err
+	}
+	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, s.Client), 2*providerPatient)
+	defer cancel()
+	token, err := s.oauth(r, e, string(secret)).Exchange(ctx, answer.Get("code"), oauth2.VerifierOption(q.Verifier))
+	if err != nil {
+		return Identity{}, exchangeFailed(err)
+	}
+	raw, _ := token.Extra("id_token").(string)
+	now, err := s.DB.Now(ctx)
+	if err != nil {
+		return Identity{}, err
+	}
+	id, err := e.provider.VerifierContext(oidc.ClientContext(context.WithoutCancel(ctx), s.Client), &oidc.Config{ClientID: r.ClientID,
+		SupportedSigningAlgs: algorithms, Now: func() time.Time { return now }}).Verify(ctx, raw)
+	if err != nil {
+		return Identity{}, ErrIdentity.Because(err)
+	}
+	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(q.Nonce)) != 1 {
+		return Identity{}, ErrIdentity.Because(errors.New("the nonce is another request's"))
+	}
+	return read(r, id)
+}
+
+// read takes from an ID token what this service uses of it.
+func read(r row, id *oidc.IDToken) (Identity, error) {
+	var claims map[string]any
+	if err := id.Claims(&claims); err != nil {
+		return Identity{}, ErrIdentity.Because(err)
+	}
+	p, err := r.provider()
+	if err != nil {
+		return Identity{}, err
+	}
+	text := func(name string) string {
+		v, _ := claims[name].(string)
+		if len(v) > longestClaim || strings.ContainsFunc(v, control) {
+			return ""
+		}
+		return v
+	}
+	who := Identity{Provider: p, Issuer: id.Issuer, Subject: id.Subject, Claim: text(r.Claim), Name: text("name")}
+	if id.Subject == "" || len(id.Subject) > longestClaim {
+		return Identity{}, ErrIdentity.Because(errors.New("the token has no usable subject"))
+	}
+	if claims["email_verified"] == true {
+		who.Email = text("email")
+	}
+	if r.Claim == "email" {
+		who.Claim = who.Email // an address that nobody has verified names nobody
+	}
+	return who, nil
+}
+
+// exchangeFailed tells a provider that refuses from one that does not answer.
+func exchangeFailed(err error) error {
+	var refused *oauth2.RetrieveError
+	if errors.As(err, &refused) && refused.Response != nil && refused.Response.StatusCode < 500 {
+		return ErrIdentity.Because(fmt.Errorf("the token endpoint answered %d %s", refused.Response.StatusCode, refused.ErrorCode))
+	}
+	return ErrProvider.Because(err)
+}
+
+// endpoint is a provider whose metadata has been read.
+type endpoint struct {
+	provider *oidc.Provider
+	readAt   time.Time
+	signOut  string
+}
+
+// endpoint reads a provider's metadata, or takes what it read within the last hour. While a provider does not answer, what is known of it goes
+// on being used, and nobody of another workspace waits.
+func (s *Service) endpoint(ctx context.Context, r row) (*endpoint, error) {
+	s.mu.Lock()
+	e := s.known[r.Issuer]
+	s.mu.Unlock()
+	if e != nil && time.Since(e.readAt) < discoveryLife {
+		return e, nil
+	}
+	// The provider's key set goes on with this context for as long as it lives, so it must not end with the request.
+	long := oidc.ClientContext(context.WithoutCancel(ctx), s.Client)
+	provider, err := oidc.NewProvider(long, r.Issuer)
+	if err != nil {
+		if e != nil {
+			return e, nil
+		}
+		return nil, ErrProvider.Because(err)
+	}
+	fresh := &endpoint{provider: provider, readAt: time.Now()}
+	var more struct {
+		SignOut string `json:"end_session_endpoint"`
+	}
+	if err := provider.Claims(&more); err == nil {
+		fresh.signOut = more.SignOut
+	}
+	s.mu.Lock()
+	s.known[r.Issuer] = fresh
+	s.mu.Unlock()
+	return fresh, nil
+}
+
+func (s *Service) oauth(r row, e *endpoint, secret string) *oauth2.Config {
+	return &oauth2.Config{ClientID: r.ClientID, ClientSecret: secret, Endpoint: e.provider.Endpoint(), RedirectURL: s.RedirectURL(),
+		Scopes: []string{oidc.ScopeOpenID, "profile", "email"}}
+}
+
+// SignOutURL is where somebody who was signed in by the workspace's provider ends their session there too (OpenID Connect RP-Initiated Logout);
+// "" where the provider offers nothing.
+func (s *Service) SignOutURL(ctx context.Context, workspace string) string {
+	r, err := find(s.DB.Read(ctx), workspace)
+	if err != nil || !r.Active {
+		return ""
+	}
+	s.mu.Lock()
+	e := s.known[r.Issuer]
+	s.mu.Unlock()
+	if e == nil || e.signOut == "" {
+		return ""
+	}
+	u, err := url.Parse(e.signOut)
+	if err != nil || (u.Scheme != "https" && !s.local) {
+		return ""
+	}
+	q := u.Query()
+	q.Set("client_id", r.ClientID)
+	q.Set("post_logout_redirect_uri", s.PublicURL+"/")
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// Sweep deletes requests that nobody came back with.
+func (s *Service) Sweep(ctx context.Context) error {
+	return s.DB.InTx(ctx, func(tx database.Tx) error {
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		return tx.Where("expires_at <= ?", now).Delete(&requestRow{}).Error
+	})
+}
+
+// Path is a path of this service's own pages, or "/" for anything that could lead elsewhere.
+func Path(to string) string {
+	u, err := url.Parse(to)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\") ||
+		strings.ContainsFunc(to, control) || len(to) > 512 {
+		return "/"
+	}
+	return to
+}
+
+// client speaks to providers: it gives up soon, reads little, and follows no redirect, which could lead a request into the operator's network.
+func client() *http.Client {
+	return &http.Client{Timeout: providerPatient, Transport: limited{http.DefaultTransport},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// limited cuts what providers send.
+type limited struct{ http.RoundTripper }
+
+// RoundTrip is http.RoundTripper.
+func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := l.RoundTripper.RoundTrip(r)
+	if err == nil {
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(resp.Body, providerBody), resp.Body}
+	}
+	return resp, err
+}

@@ -1,0 +1,48 @@
+// What the person was told about their phones and recovery. No push says it; the home screen asks when it is opened.
+import type { App } from './app'
+import { call } from './api'
+import { h, icon } from './dom'
+import { ago, has, t, type Params } from './i18n'
+import type { Account } from './store'
+
+export interface Told { id: string; kind: string; params: Record<string, unknown>; created_at: string }
+
+const shownFor = 7 * 24 * 3600_000
+const most = 5
+
+/** told asks for the notices of one account. */
+export async function told(account: Account): Promise<Told[]> {
+  return (await call<{ items: Told[] }>(account, 'GET', '/v1/device/notices')).items
+}
+
+/** words is the sentence of a notice; undefined where this app has none for its kind. */
+export function words(notice: Told): string | undefined {
+  const key = `told.${notice.kind}`
+  if (!has(key)) return undefined
+  const texts = Object.entries(notice.params).filter((p): p is [string, string | number] => typeof p[1] === 'string' || typeof p[1] === 'number')
+  return t(key, Object.fromEntries(texts) as Params)
+}
+
+/** newest is what is worth showing: young, known, the newest first. */
+export function newest(all: Told[], now: number): { id: string; at: number; text: string }[] {
+  return all.map((n) => ({ id: n.id, at: Date.parse(n.created_at), text: words(n) }))
+    .filter((n): n is { id: string; at: number; text: string } => n.text !== undefined && now - n.at < shownFor)
+    .sort((a, b) => b.at - a.at).slice(0, most)
+}
+
+/** toldSection is empty and hidden until there is something. */
+export function toldSection(app: App): HTMLElement {
+  const section = h('section', { 'aria-labelledby': 'told', hidden: true })
+  void fill(app, section)
+  return section
+}
+
+async function fill(app: App, section: HTMLElement): Promise<void> {
+  const all = await Promise.all(app.active().map((account) => told(account).catch(() => [] as Told[])))
+  const list = newest(all.flat(), Date.now())
+  if (list.length === 0) return
+  section.hidden = false
+  section.replaceChildren(h('h2', { id: 'told' }, t('told.title')),
+    h('ul', { class: 'answers' }, ...list.map((n) => h('li', {}, icon('bell'),
+      h('span', { class: 'card-text' }, h('bdi', {}, n.text), h('span', { class: 'detail' }, h('time', { datetime: new Date(n.at).toISOString() }, ago(n.at))))))))
+}

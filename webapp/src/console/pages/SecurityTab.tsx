@@ -1,0 +1,146 @@
+// The tab "Security": what the workspace demands of confirmations. Each change is confirmed on the phone, which shows what will hold.
+
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState, type FormEvent, type ReactNode } from 'react'
+import type { Policy, PolicyRules } from '../../shared/types'
+import { api } from '../api'
+import { useConfirm, type Outcome } from '../confirm/run'
+import { useT, type Key } from '../i18n'
+import { usePairing } from '../pairing/open'
+import { keyOf, useSession } from '../session'
+import { useAnnounce } from '../ui/announce'
+import { Button } from '../ui/button'
+import { SelectField } from '../ui/field'
+import { Notice } from '../ui/notice'
+import { Card, LoadError, Rich, Skeleton, Time } from '../ui/parts'
+import { changed, minutes, modes, rulesOf, switches, type Switch } from './policy'
+
+export function SecurityTab() {
+  const { t } = useT()
+  const session = useSession()
+  const policy = useQuery({ queryKey: keyOf(session, 'policy'), queryFn: api.policy })
+  const { data, error } = policy
+  if (!data && error) return <Card><LoadError error={error} retry={() => void policy.refetch()} /></Card>
+  if (!data) return <Card className="p-6"><Skeleton lines={8} /></Card>
+  return (
+    <div className="space-y-8">
+      {data.frozen && <Frozen policy={data} />}
+      <section>
+        <h2 className="mb-4 text-lg font-semibold">{t('console.policy.title')}</h2>
+        <Rules key={JSON.stringify(rulesOf(data))} policy={data} />
+      </section>
+    </div>
+  )
+}
+
+/** Confirms, makes the one call, and tells how it went; offers pairing where there is no phone. */
+function useConfirmed() {
+  const session = useSession()
+  const queries = useQueryClient()
+  const confirm = useConfirm()
+  const pairing = usePairing()
+  const announce = useAnnounce()
+  return async (action: string, params: PolicyRules | undefined, after: Key, done: string, consume: (id: string) => Promise<Policy>) => {
+    const outcome: Outcome<Policy> | null = await confirm({ action, ...(params && { params }) }, after, ({ id }) => consume(id))
+    if (outcome?.kind === 'no_device') return void pairing()
+    if (outcome?.kind === 'done') announce(done)
+    await queries.invalidateQueries({ queryKey: keyOf(session, 'policy') })
+  }
+}
+
+function Frozen({ policy }: { policy: Policy }) {
+  const { t } = useT()
+  const run = useConfirmed()
+  const lift = () => void run('policy.unfreeze', undefined, 'console.policy.after_unfreeze', t('console.policy.unfrozen'), api.unfreeze)
+  return (
+    <Notice tone="bad">
+      <p className="font-medium">{t('console.policy.frozen')}</p>
+      <p className="mt-1"><Rich k="console.policy.frozen_text" parts={{ time: <Time at={policy.frozen!.since} /> }} /></p>
+      {policy.can.unfreeze
+        ? <Button className="mt-3" onClick={lift}>{t('console.policy.unfreeze')}</Button>
+        : <p className="mt-1">{t('console.policy.frozen_owner')}</p>}
+    </Notice>
+  )
+}
+
+function Rules({ policy }: { policy: Policy }) {
+  const { t } = useT()
+  const run = useConfirmed()
+  const [rules, setRules] = useState<PolicyRules>(() => rulesOf(policy))
+  const different = changed(policy, rules)
+  const change = (part: Partial<PolicyRules>) => setRules((before) => ({ ...before, ...part }))
+  function save(event: FormEvent) {
+    event.preventDefault()
+    if (different.length === 0) return
+    void run('policy.change', rules, 'console.policy.after_change', t('console.policy.changed'), (id) => api.changePolicy(rules, id))
+  }
+  return (
+    <Card className="p-6 max-cards:p-5">
+      <form onSubmit={save}>
+        <fieldset disabled={!policy.can.change} className="space-y-6">
+          <Modes mode={rules.mode} change={(mode) => change({ mode })} />
+          {rules.mode === 'tap' && <Notice tone="warn">{t('console.policy.tap_warning')}</Notice>}
+          <SelectField label={t('console.policy.pending')} value={rules.pending_seconds} onChange={(event) => change({ pending_seconds: Number(event.target.value) })}>
+            {minutes(policy.pending_seconds).map((seconds) => <option key={seconds} value={seconds}>{t('console.policy.minutes', { count: seconds / 60 })}</option>)}
+          </SelectField>
+          <div className="space-y-4">
+            {switches.map((name) => <Rule key={name} name={name} on={rules[name]} change={(on) => change({ [name]: on })} />)}
+          </div>
+        </fieldset>
+        <div className="mt-6 border-t border-line pt-6">
+          {policy.can.change ? (
+            <>
+              {different.length > 0 && <Differences>{different.map((key) => <li key={key}>{t(key)}</li>)}</Differences>}
+              <Button type="submit" look="primary" aria-disabled={different.length === 0}>{t('console.policy.save')}</Button>
+            </>
+          ) : <p className="text-sm text-muted">{t('console.policy.read_only')}</p>}
+        </div>
+      </form>
+    </Card>
+  )
+}
+
+/** What will be different, before it is confirmed. */
+function Differences({ children }: { children: ReactNode }) {
+  const { t } = useT()
+  return (
+    <div className="mb-4 text-sm">
+      <p className="text-muted">{t('console.policy.will_change')}</p>
+      <ul className="mt-1 list-disc ps-5">{children}</ul>
+    </div>
+  )
+}
+
+function Modes({ mode, change }: { mode: PolicyRules['mode']; change: (mode: PolicyRules['mode']) => void }) {
+  const { t } = useT()
+  return (
+    <fieldset>
+      <legend className="mb-2 text-sm font-medium">{t('console.policy.mode')}</legend>
+      <div className="space-y-3">
+        {modes.map(({ value, name, text }) => (
+          <label key={value} className="flex items-start gap-3">
+            <input type="radio" name="mode" value={value} checked={mode === value} onChange={() => change(value)} className="mt-1 size-4" />
+            <span><span className="font-medium">{t(name)}</span><span className="block text-sm text-muted">{t(text)}</span></span>
+          </label>
+        ))}
+      </div>
+    </fieldset>
+  )
+}
+
+function Rule({ name, on, change }: { name: Switch; on: boolean; change: (on: boolean) => void }) {
+  const { t } = useT()
+  return (
+    <label className="flex items-start gap-3">
+      <input type="checkbox" checked={on} onChange={(event) => change(event.target.checked)} className="mt-1 size-4" />
+      <span><span className="font-medium">{t(ruleKeys[name].name)}</span><span className="block text-sm text-muted">{t(ruleKeys[name].text)}</span></span>
+    </label>
+  )
+}
+
+const ruleKeys: Record<Switch, { name: Key; text: Key }> = {
+  two_admins: { name: 'console.policy.two_admins', text: 'console.policy.two_admins_text' },
+  freeze_on_report: { name: 'console.policy.freeze', text: 'console.policy.freeze_text' },
+  show_once: { name: 'console.policy.show_once', text: 'console.policy.show_once_text' },
+  same_network: { name: 'console.policy.same_network', text: 'console.policy.same_network_text' },
+}

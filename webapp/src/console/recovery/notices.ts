@@ -1,0 +1,47 @@
+// The sentences of my notices: which one a kind has, and what it is filled with.
+
+import { dateTime, type Language } from '../../shared/format'
+import type { PersonalNotice } from '../../shared/types'
+import type { Key } from '../i18n'
+import type { NoticeTone } from '../ui/notice'
+
+export interface Sentence { key: Key; tone: NoticeTone; values: Record<string, string | number>; names: Record<string, string> }
+
+const kinds: Record<string, { key: Key; tone: NoticeTone }> = {
+  'device.added': { key: 'console.notices.device_added', tone: 'info' },
+  'device.removed': { key: 'console.notices.device_removed', tone: 'info' },
+  'device.key_ended': { key: 'console.notices.device_key_ended', tone: 'warn' },
+  'recovery.codes_made': { key: 'console.notices.codes_made', tone: 'info' },
+  'recovery.code_used': { key: 'console.notices.code_used', tone: 'warn' },
+  'recovery.codes_paused': { key: 'console.notices.codes_paused', tone: 'bad' },
+  'recovery.link_made': { key: 'console.notices.link_made', tone: 'warn' },
+  'recovery.link_used': { key: 'console.notices.link_used', tone: 'warn' },
+  'recovery.asked': { key: 'console.notices.asked', tone: 'warn' },
+  'recovery.approved': { key: 'console.notices.approved', tone: 'warn' },
+  'recovery.refused': { key: 'console.notices.refused', tone: 'info' },
+  'recovery.cancelled': { key: 'console.notices.cancelled', tone: 'info' },
+  'recovery.expired': { key: 'console.notices.expired', tone: 'info' },
+  'device.push_detached': { key: 'console.notices.push_detached', tone: 'warn' },
+  'confirmation.reported': { key: 'console.notices.reported', tone: 'bad' },
+  'confirmation.locked': { key: 'console.notices.locked', tone: 'warn' },
+  'removal.held': { key: 'console.notices.removal_held', tone: 'bad' },
+  'ownership.frozen': { key: 'console.notices.ownership_frozen', tone: 'bad' },
+  'token.regenerated': { key: 'console.notices.token_regenerated', tone: 'bad' },
+  'recovery.done': { key: 'console.notices.done', tone: 'warn' },
+}
+
+const moments = new Set(['until', 'expires_at'])
+
+/** A kind that this console does not know yet is still said, by its name. */
+export function sentence(notice: PersonalNotice, language: Language): Sentence {
+  let found = kinds[notice.kind]
+  if (notice.kind === 'recovery.refused' && notice.params['reason'] === 'words_differ') found = { key: 'console.notices.words_differ', tone: 'bad' }
+  if (notice.kind === 'confirmation.reported' && notice.params['frozen'] === true) found = { key: 'console.notices.reported_frozen', tone: 'bad' }
+  const out: Sentence = { key: found?.key ?? 'console.notices.other', tone: found?.tone ?? 'info', values: {}, names: found ? {} : { kind: notice.kind } }
+  for (const [name, value] of Object.entries(notice.params)) {
+    if (typeof value === 'number') out.values[name] = value
+    else if (typeof value === 'string' && moments.has(name)) out.values[name] = dateTime(new Date(value), language)
+    else if (typeof value === 'string') out.names[name] = value
+  }
+  return out
+}
