@@ -31,8 +31,9 @@ func (s *Service) Watch(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		s.within(ctx, "safety poll", func(ctx context.Context) error { return s.poll(ctx, seen) })
+		// First what has ended by itself, so that the same round tells it also where the hint about it was lost.
 		s.within(ctx, "sweep", s.sweep)
+		s.within(ctx, "safety poll", func(ctx context.Context) error { return s.poll(ctx, seen) })
 	}
 }
 

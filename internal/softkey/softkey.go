@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"slices"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -51,7 +52,7 @@ func (k *Key) Create(options []byte) []byte {
 	public := encode(map[int]any{1: 2, 3: -7, -1: 1, -2: point[1:33], -3: point[33:]})
 	attested := make([]byte, 16) // no AAGUID
 	attested = binary.BigEndian.AppendUint16(attested, uint16(len(k.ID)))
-	attested = append(append(attested, k.ID...), public...)
+	attested = slices.Concat(attested, k.ID, public)
 	client := k.client("webauthn.create", o.Challenge)
 	object := encode(map[string]any{"fmt": "none", "attStmt": map[string]any{}, "authData": append(k.data(1<<6), attested...)})
 	return k.answer(map[string]any{"clientDataJSON": base(client), "attestationObject": base(object), "transports": []string{"internal"}})

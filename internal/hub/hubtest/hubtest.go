@@ -53,7 +53,7 @@ func (f *faulty) Publish(tx hub.Tx, topic string, version int64) error {
 	return f.Bus.Publish(bent{tx, f}, topic, version)
 }
 
-func (f *faulty) happens(fault bool) bool { return fault && (!f.Some || rand.N(2) == 0) }
+func (f *faulty) happens(fault bool) bool { return fault && (!f.Some || rand.N(2) == 0) } //nolint:gosec // faults, not secrets
 
 // bent is the transaction as a faulty bus sees it.
 type bent struct {
@@ -67,7 +67,7 @@ func (b bent) AfterCommit(wake func()) {
 	case f.happens(f.Double):
 		b.Tx.AfterCommit(func() { wake(); wake() })
 	case f.happens(f.Late), f.happens(f.Reorder):
-		b.Tx.AfterCommit(func() { time.AfterFunc(rand.N(latest), wake) })
+		b.Tx.AfterCommit(func() { time.AfterFunc(rand.N(latest), wake) }) //nolint:gosec // faults, not secrets
 	default:
 		b.Tx.AfterCommit(wake)
 	}

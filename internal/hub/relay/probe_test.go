@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -82,7 +83,7 @@ func lend(client net.Conn, server, instead string) {
 			body = append([]byte(instead), 0)
 			binary.BigEndian.PutUint32(size[:], uint32(len(body)+4))
 		}
-		if _, err := back.Write(append(append(kind, size[:]...), body...)); err != nil {
+		if _, err := back.Write(slices.Concat(kind, size[:], body)); err != nil {
 			return
 		}
 	}
