@@ -27,20 +27,18 @@ func TestA05_ARaceHasOneWinner(t *testing.T) {
 	}{{"sqlite", database.SQLite, 1}, {"postgres", database.Postgres, 1}, {"three replicas", database.Postgres, 3}} {
 		t.Run(c.name, func(t *testing.T) {
 			url := dbtest.URL(t, c.dialect)
-			var at []*apitest.World
-			for range c.replicas {
-				at = append(at, apitest.On(t, url, nil))
+			w := apitest.On(t, url, nil)
+			at := []*apitest.World{w}
+			for len(at) < c.replicas {
+				at = append(at, w.Replica(nil))
 			}
-			w := at[0]
 			ana := w.Workspace("acme")
 			phones := []*apitest.Phone{w.Phone(ana)}
 			for range 4 {
 				phones = append(phones, w.PhoneWith(ana, free, ""))
 			}
 			for n := range *rounds {
-				for _, r := range at {
-					r.Offset.Advance(11 * time.Minute) // below the limits on requests
-				}
+				w.Offset.Advance(11 * time.Minute) // below the limits on requests
 				v := ask(t, w, ana)
 				race(t, at, phones, v)
 				if n := told(t, w, ana.Workspace, v.ID, "confirmation.approved") + told(t, w, ana.Workspace, v.ID, "confirmation.denied"); n != 1 {
@@ -260,12 +258,10 @@ func TestA11_GuessingTheCodeEndsAtTen(t *testing.T) {
 		ana := w.Workspace("acme")
 		phone := w.Phone(ana)
 		alwaysCode(w, ana)
-		again := apitest.On(t, w.DB.URL(), nil) // another process on the same rows: nothing is counted in memory
+		again := w.Replica(nil) // another process on the same rows: nothing is counted in memory
 		tried, locked := 0, []time.Duration(nil)
 		for range 40 {
-			for _, p := range []*apitest.World{w, again} {
-				p.Offset.Advance(7 * time.Minute)
-			}
+			w.Offset.Advance(7 * time.Minute)
 			v, _, err := w.Confirms.Ask(w.Ctx, ana, confirm.Ask{Action: confirm.RevealToken})
 			if is(err, confirm.ErrLocked) {
 				continue
