@@ -74,7 +74,7 @@ func (s *Service) Add(ctx context.Context, by actor.Actor, owner Owner, ceremony
 	if err != nil {
 		return Passkey{}, err
 	}
-	r := row{ID: newID(), WorkspaceID: owner.Workspace, PersonID: owner.Person, RPID: s.web.Config.RPID, CredentialID: credential.ID, Credential: kept, Name: name}
+	r := row{ID: ident.New("pky"), WorkspaceID: owner.Workspace, PersonID: owner.Person, RPID: s.web.Config.RPID, CredentialID: credential.ID, Credential: kept, Name: name}
 	err = s.db.InTx(ctx, func(tx database.Tx) error {
 		if r.CreatedAt, err = tx.Now(); err != nil {
 			return err

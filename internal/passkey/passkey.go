@@ -21,7 +21,6 @@ import (
 	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/fault"
-	"github.com/countersign/countersign/internal/ident"
 )
 
 // What is refused.
@@ -218,5 +217,3 @@ func (u user) WebAuthnDisplayName() string { return u.Name }
 
 // WebAuthnCredentials is webauthn.User.
 func (u user) WebAuthnCredentials() []webauthn.Credential { return u.credentials }
-
-func newID() string { return ident.New("pky") }

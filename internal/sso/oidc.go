@@ -237,7 +237,6 @@ func exchangeFailed(err error) error {
 type endpoint struct {
 	provider *oidc.Provider
 	readAt   time.Time
-	signOut  string
 }
 
 // endpoint reads a provider's metadata, or takes what it read within the last hour. While a provider does not answer, what is known of it goes
@@ -259,12 +258,6 @@ func (s *Service) endpoint(ctx context.Context, r row) (*endpoint, error) {
 		return nil, ErrProvider.Because(err)
 	}
 	fresh := &endpoint{provider: provider, readAt: time.Now()}
-	var more struct {
-		SignOut string `json:"end_session_endpoint"`
-	}
-	if err := provider.Claims(&more); err == nil {
-		fresh.signOut = more.SignOut
-	}
 	s.mu.Lock()
 	s.known[r.Issuer] = fresh
 	s.mu.Unlock()
@@ -274,30 +267,6 @@ func (s *Service) endpoint(ctx context.Context, r row) (*endpoint, error) {
 func (s *Service) oauth(r row, e *endpoint, secret string) *oauth2.Config {
 	return &oauth2.Config{ClientID: r.ClientID, ClientSecret: secret, Endpoint: e.provider.Endpoint(), RedirectURL: s.RedirectURL(),
 		Scopes: []string{oidc.ScopeOpenID, "profile", "email"}}
-}
-
-// SignOutURL is where somebody who was signed in by the workspace's provider ends their session there too (OpenID Connect RP-Initiated Logout);
-// "" where the provider offers nothing.
-func (s *Service) SignOutURL(ctx context.Context, workspace string) string {
-	r, err := find(s.DB.Read(ctx), workspace)
-	if err != nil || !r.Active {
-		return ""
-	}
-	s.mu.Lock()
-	e := s.known[r.Issuer]
-	s.mu.Unlock()
-	if e == nil || e.signOut == "" {
-		return ""
-	}
-	u, err := url.Parse(e.signOut)
-	if err != nil || (u.Scheme != "https" && !s.local) {
-		return ""
-	}
-	q := u.Query()
-	q.Set("client_id", r.ClientID)
-	q.Set("post_logout_redirect_uri", s.PublicURL+"/")
-	u.RawQuery = q.Encode()
-	return u.String()
 }
 
 // Sweep deletes requests that nobody came back with.
