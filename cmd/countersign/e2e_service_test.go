@@ -61,7 +61,7 @@ func newStory(t *testing.T, dialect string) *story {
 	dir := t.TempDir()
 	s.env = map[string]string{
 		"ADDR": addr, "COMPANION_ADDR": companion, "PUBLIC_URL": s.console.URL, "COMPANION_URL": s.companion.URL, "DATA_DIR": dir,
-		"DATABASE_URL": dbtest.URL(t, dialect), "FCM_CREDENTIALS": string(push.FCMCredentials()), "FCM_ENDPOINT": push.FCMEndpoint(),
+		"DATABASE_URL": dbtest.Empty(t, dialect), "FCM_CREDENTIALS": string(push.FCMCredentials()), "FCM_ENDPOINT": push.FCMEndpoint(),
 		"APNS_KEY": string(push.APNsKeyPEM()), "APNS_KEY_ID": push.APNsKeyID, "APNS_TEAM_ID": push.APNsTeamID, "APNS_TOPIC": push.Topic,
 		"APNS_HOST": push.APNsURL, "VAPID_SUBJECT": "mailto:ops@acme.test", "PUSH_CA": string(push.CAPEM()), "PUSH_ALLOW_HOSTS": webPush.Hostname(),
 	}

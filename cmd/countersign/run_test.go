@@ -105,7 +105,7 @@ func everyDatabase(t *testing.T, do func(t *testing.T, env map[string]string)) {
 	for _, d := range dbtest.Dialects {
 		t.Run(d, func(t *testing.T) {
 			dir := t.TempDir()
-			env := map[string]string{"COUNTERSIGN_DATA_DIR": dir, "COUNTERSIGN_DATABASE_URL": dbtest.URL(t, d)}
+			env := map[string]string{"COUNTERSIGN_DATA_DIR": dir, "COUNTERSIGN_DATABASE_URL": dbtest.Empty(t, d)}
 			if d == database.Postgres {
 				env["COUNTERSIGN_KEYSET"] = filepath.Join(dir, "keyset.json")
 				countersign(t, env, "", "keys", "init").must(t, done)

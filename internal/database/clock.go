@@ -26,12 +26,12 @@ func (db *DB) Now(ctx context.Context) (time.Time, error) {
 	db.seen.mu.Lock()
 	defer db.seen.mu.Unlock()
 	if since := time.Since(db.seen.at); !db.seen.at.IsZero() && since < lookFor {
-		return utc(db.seen.clock.Add(since).Add(db.offset())), nil
+		return utc(db.clock(db.seen.clock.Add(since))), nil
 	}
-	now, err := db.now(db.Read(ctx))
+	now, err := clock(db.Read(ctx))
 	if err != nil {
 		return now, err
 	}
-	db.seen.clock, db.seen.at = now.Add(-db.offset()), time.Now()
-	return now, nil
+	db.seen.clock, db.seen.at = now, time.Now()
+	return utc(db.clock(now)), nil
 }

@@ -38,7 +38,7 @@ type DB struct {
 	Dialect string
 	url     string
 	file    string
-	offset  func() time.Duration
+	clock   func(real time.Time) time.Time
 	seen    lookedAt
 	turns   turns // for SQLite's writer
 	writer  *sql.DB
@@ -50,11 +50,18 @@ type DB struct {
 type Option func(*DB)
 
 // WithClockOffset moves the clock that judges deadlines; tests alone construct a database like this.
-func WithClockOffset(offset func() time.Duration) Option { return func(db *DB) { db.offset = offset } }
+func WithClockOffset(offset func() time.Duration) Option {
+	return func(db *DB) { db.clock = func(real time.Time) time.Time { return real.Add(offset()) } }
+}
+
+// WithClock puts a clock of the caller's own in the place of the one that judges deadlines, for a test in which time stands still.
+func WithClock(now func() time.Time) Option {
+	return func(db *DB) { db.clock = func(time.Time) time.Time { return now() } }
+}
 
 // Open opens "sqlite:///absolute/path", "sqlite://relative/path" or "postgres://…" and asserts that it behaves as this program needs.
 func Open(ctx context.Context, rawURL string, opts ...Option) (*DB, error) {
-	db := &DB{url: rawURL, offset: func() time.Duration { return 0 }}
+	db := &DB{url: rawURL, clock: func(real time.Time) time.Time { return real }}
 	for _, o := range opts {
 		o(db)
 	}
@@ -181,11 +188,16 @@ func (db *DB) Read(ctx context.Context) *gorm.DB { return db.r.WithContext(ctx) 
 // now asks the clock: the database's on Postgres, the process's on SQLite.
 func (db *DB) now(g *gorm.DB) (time.Time, error) {
 	if db.Dialect == SQLite {
-		return utc(time.Now().Add(db.offset())), nil
+		return utc(db.clock(time.Now())), nil
 	}
-	var now time.Time
-	err := g.Raw("SELECT clock_timestamp()").Scan(&now).Error
-	return utc(now.Add(db.offset())), err
+	now, err := clock(g)
+	return utc(db.clock(now)), err
+}
+
+// clock is the database's own.
+func clock(g *gorm.DB) (now time.Time, err error) {
+	err = g.Raw("SELECT clock_timestamp()").Scan(&now).Error
+	return now, err
 }
 
 func utc(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

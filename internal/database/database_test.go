@@ -124,7 +124,7 @@ func TestTheClockOffsetMovesTheJudgingClock(t *testing.T) {
 func TestReplicasThatMigrateAtOnceWaitForEachOther(t *testing.T) {
 	for _, d := range dbtest.Dialects {
 		t.Run(d, func(t *testing.T) {
-			url := dbtest.URL(t, d)
+			url := dbtest.Empty(t, d)
 			var wg sync.WaitGroup
 			total := make([]int, 4)
 			for i := range total {

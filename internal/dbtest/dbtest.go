@@ -5,13 +5,14 @@ package dbtest
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	// The driver "pgx" for the administrator's connection.
 	_ "github.com/jackc/pgx/v5/stdlib"
@@ -19,7 +20,7 @@ import (
 	"github.com/countersign/countersign/internal/database"
 )
 
-var schemas atomic.Int64
+var databases atomic.Int64
 
 // Dialects are the databases that every database test runs on.
 var Dialects = []string{database.SQLite, database.Postgres}
@@ -32,11 +33,10 @@ func Each(t *testing.T, do func(t *testing.T, db *database.DB)) {
 	}
 }
 
-// Open opens and migrates the database at rawURL and closes it after the test.
+// Open opens the database at rawURL, as URL gives it, and closes it after the test.
 func Open(t testing.TB, rawURL string, opts ...database.Option) *database.DB {
 	t.Helper()
-	ctx := context.Background()
-	db, err := database.Open(ctx, rawURL, opts...)
+	db, err := database.Open(context.Background(), rawURL, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,45 +45,114 @@ func Open(t testing.TB, rawURL string, opts ...database.Option) *database.DB {
 			t.Error(err)
 		}
 	})
-	if _, _, err := db.Migrate(ctx); err != nil {
-		t.Fatal(err)
-	}
 	return db
 }
 
-// URL is the address of an empty database that is gone after the test.
+// URL is the address of a migrated database that is gone after the test: a copy of one that this process migrates once, because a migration
+// takes a quarter of a second and a copy some milliseconds.
 func URL(t testing.TB, dialect string) string {
+	t.Helper()
+	migrated, err := migrated[dialect]()
+	if err != nil {
+		t.Fatalf("no migrated %s to copy: %v", dialect, err)
+	}
+	if dialect == database.SQLite {
+		name := filepath.Join(t.TempDir(), "test.db")
+		if err := os.WriteFile(name, migrated, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return "sqlite://" + name
+	}
+	return create(t, " TEMPLATE "+string(migrated))
+}
+
+// Empty is the address of a database without a schema, for tests of the migration itself. It is gone after the test.
+func Empty(t testing.TB, dialect string) string {
 	t.Helper()
 	if dialect == database.SQLite {
 		return "sqlite://" + filepath.Join(t.TempDir(), "test.db")
 	}
-	server, err := postgres()
-	if err != nil {
-		t.Fatalf("Postgres is needed for the tests (apt-get install postgresql): %v", err)
-	}
-	name := fmt.Sprintf("t%d_%d_%d", os.Getpid(), time.Now().UnixNano(), schemas.Add(1))
-	admin(t, server, "CREATE SCHEMA "+name)
-	t.Cleanup(func() { admin(t, server, "DROP SCHEMA "+name+" CASCADE") })
-	u, err := url.Parse(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := u.Query()
-	q.Set("search_path", name)
-	u.RawQuery = q.Encode()
-	return u.String()
+	return create(t, "")
 }
 
-func admin(t testing.TB, server, statement string) {
+// create makes a Postgres database, empty or from a template.
+func create(t testing.TB, from string) string {
 	t.Helper()
-	db, err := sql.Open("pgx", server)
+	name := fmt.Sprintf("t%d_%d", os.Getpid(), databases.Add(1))
+	if err := admin("CREATE DATABASE " + name + from); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := admin("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
+			t.Error(err)
+		}
+	})
+	address, err := at(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Exec(statement); err != nil {
-		t.Error(err)
+	return address
+}
+
+// migrated makes what URL copies: the bytes of a SQLite file, the name of a Postgres database.
+var migrated = map[string]func() ([]byte, error){
+	database.SQLite: sync.OnceValues(func() (_ []byte, err error) {
+		dir, err := os.MkdirTemp("", "countersign-migrated")
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+		name := filepath.Join(dir, "test.db")
+		if err := migrate("sqlite://" + name); err != nil {
+			return nil, err
+		}
+		return os.ReadFile(filepath.Clean(name))
+	}),
+	database.Postgres: sync.OnceValues(func() ([]byte, error) {
+		const name = "migrated"
+		if err := admin("CREATE DATABASE " + name); err != nil {
+			return nil, err
+		}
+		address, err := at(name)
+		if err != nil {
+			return nil, err
+		}
+		return []byte(name), migrate(address)
+	}),
+}
+
+func migrate(address string) error {
+	db, err := database.Open(context.Background(), address)
+	if err != nil {
+		return err
 	}
-	if err := db.Close(); err != nil {
-		t.Error(err)
+	_, _, err = db.Migrate(context.Background())
+	return errors.Join(err, db.Close())
+}
+
+// at is the address of a database of this process's server.
+func at(name string) (string, error) {
+	server, err := postgres()
+	if err != nil {
+		return "", err
 	}
+	u, err := url.Parse(server)
+	if err != nil {
+		return "", err
+	}
+	u.Path = "/" + name
+	return u.String(), nil
+}
+
+func admin(statement string) error {
+	server, err := postgres()
+	if err != nil {
+		return fmt.Errorf("Postgres is needed for the tests (apt-get install postgresql): %w", err)
+	}
+	db, err := sql.Open("pgx", server)
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(context.Background(), statement)
+	return errors.Join(err, db.Close())
 }

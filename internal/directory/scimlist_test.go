@@ -143,7 +143,11 @@ func TestPagingByCursor(t *testing.T) {
 			"another workspace": func() error { _, err := h.p.Users(t.Context(), other.by, q); return err },
 			"a changed letter": func() error {
 				r := q
-				r.Cursor = "A" + r.Cursor[1:]
+				changed := "A"
+				if r.Cursor[0] == 'A' {
+					changed = "B"
+				}
+				r.Cursor = changed + r.Cursor[1:]
 				_, err := h.p.Users(t.Context(), h.by, r)
 				return err
 			},

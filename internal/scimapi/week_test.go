@@ -160,7 +160,7 @@ func (w *week) look(label string) {
 }
 
 func (w *week) run() {
-	for at := monday.Add(10*time.Minute + 30*time.Second); at.Before(monday.AddDate(0, 0, 7)); at = at.Add(20 * time.Minute) {
+	for at := monday.Add(10*time.Minute + 40*time.Second); at.Before(monday.AddDate(0, 0, 7)); at = at.Add(20 * time.Minute) {
 		w.plan = append(w.plan, moment{at: at})
 	}
 	slices.SortStableFunc(w.plan, func(a, b moment) int { return a.at.Compare(b.at) })
@@ -184,7 +184,7 @@ func TestAWeekOfTrafficIsToldTheSameWay(t *testing.T) {
 		t.Run(dialect, func(t *testing.T) {
 			w := &week{t: t, scenes: scenes, live: true}
 			w.clock.Store(monday.UnixNano())
-			db := dbtest.Open(t, dbtest.URL(t, dialect), database.WithClockOffset(func() time.Duration { return time.Until(w.now()) }))
+			db := dbtest.Open(t, dbtest.URL(t, dialect), database.WithClock(w.now))
 			w.provider = newProviderAt(t, db, 0, w.now)
 			w.script()
 			w.beats()
