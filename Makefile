@@ -66,9 +66,9 @@ go-test: ## every Go test with the race detector (needs gcc), the browser's stor
 	@echo "go test: the program as a whole, in processes and browsers of its own, after everything else has calmed down"
 	@CGO_ENABLED=1 go test -race -timeout 45m ./cmd/countersign
 
-bench: ## measure SCIM beside a bare server, and the way of a tap to the dialog with 1,000 dialogs waiting (12 minutes; BENCH=SCIMCreate for a part)
+bench: ## measure SCIM and the engine beside bare servers, clients and transactions in the same run (half an hour; BENCH=SCIMCreate or BENCH=TapToDialog for a part)
 	@tools/setup.sh test
-	@CGO_ENABLED=0 go test ./bench -run '^$$' -bench '$(or $(BENCH),.)' -benchtime 1x -timeout 30m
+	@CGO_ENABLED=0 go test ./bench -run '^$$' -bench '$(or $(BENCH),.)' -benchtime 1x -timeout 60m
 
 schema: ## write migrations/schema.{sqlite,postgres}.sql anew
 	@CGO_ENABLED=0 go test ./migrations -run TestTheDumpsAreFresh -update

@@ -1,5 +1,41 @@
 -- Written by `make schema`; do not edit. The schema as all migrations leave it.
 
+CREATE TABLE api_keys (
+    id text NOT NULL,
+    workspace_id text NOT NULL,
+    person_id text NOT NULL,
+    name text NOT NULL,
+    digest bytea NOT NULL,
+    hint text NOT NULL,
+    scopes text NOT NULL,
+    confirmation_id text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    first_used_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    last_used_ip text NOT NULL DEFAULT ''::text,
+    warned_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    ended_because text NOT NULL DEFAULT ''::text,
+    CONSTRAINT api_keys_pkey PRIMARY KEY (id),
+    CONSTRAINT api_keys_check CHECK (((ended_at IS NULL) = (ended_because = ''::text))),
+    CONSTRAINT api_keys_ended_because_check CHECK ((ended_because = ANY (ARRAY[''::text, 'revoked'::text, 'expired'::text, 'deactivated'::text, 'role'::text]))),
+    CONSTRAINT api_keys_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
+    CONSTRAINT api_keys_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE UNIQUE INDEX api_keys_confirmation ON api_keys USING btree (confirmation_id);
+
+CREATE UNIQUE INDEX api_keys_digest ON api_keys USING btree (digest);
+
+CREATE INDEX api_keys_person ON api_keys USING btree (person_id) WHERE (ended_at IS NULL);
+
+CREATE INDEX api_keys_sweep ON api_keys USING btree (expires_at) WHERE (ended_at IS NULL);
+
+CREATE INDEX api_keys_workspace ON api_keys USING btree (workspace_id, created_at);
+
+CREATE TRIGGER api_keys_guard BEFORE UPDATE ON api_keys FOR EACH ROW EXECUTE FUNCTION api_keys_guard();
+
 CREATE TABLE approvals (
     confirmation_id text NOT NULL,
     person_id text NOT NULL,
@@ -21,6 +57,25 @@ CREATE INDEX approvals_person ON approvals USING btree (person_id);
 
 CREATE TRIGGER approvals_guard BEFORE INSERT OR DELETE OR UPDATE ON approvals FOR EACH ROW EXECUTE FUNCTION approvals_guard();
 
+CREATE TABLE audit_chains (
+    workspace_id text NOT NULL,
+    position bigint NOT NULL,
+    head bytea NOT NULL,
+    retention_days integer NOT NULL DEFAULT 400,
+    pruned_to bigint NOT NULL DEFAULT 0,
+    pruned_hash bytea,
+    pruned_at timestamp with time zone,
+    pruned_kid text NOT NULL DEFAULT ''::text,
+    pruned_sig bytea,
+    CONSTRAINT audit_chains_pkey PRIMARY KEY (workspace_id)
+);
+
+CREATE TRIGGER audit_chains_guard BEFORE UPDATE ON audit_chains FOR EACH ROW WHEN (((new.workspace_id <> old.workspace_id) OR (new."position" < old."position") OR (new.pruned_to < old.pruned_to) OR (new.pruned_to > old."position"))) EXECUTE FUNCTION audit_refused();
+
+CREATE TRIGGER audit_chains_kept BEFORE DELETE ON audit_chains FOR EACH ROW EXECUTE FUNCTION audit_refused();
+
+CREATE TRIGGER audit_chains_whole BEFORE TRUNCATE ON audit_chains FOR EACH STATEMENT EXECUTE FUNCTION audit_refused();
+
 CREATE TABLE audit_events (
     id text NOT NULL,
     workspace_id text NOT NULL,
@@ -33,12 +88,65 @@ CREATE TABLE audit_events (
     ip text NOT NULL DEFAULT ''::text,
     user_agent text NOT NULL DEFAULT ''::text,
     detail jsonb NOT NULL DEFAULT '{}'::jsonb,
+    position bigint,
+    hash bytea,
+    salt bytea,
+    who_hash bytea,
+    what_hash bytea,
+    area text NOT NULL DEFAULT ''::text,
     CONSTRAINT audit_events_pkey PRIMARY KEY (id)
 );
 
+CREATE INDEX audit_events_actor ON audit_events USING btree (workspace_id, actor_id, at, id) WHERE ("position" IS NOT NULL);
+
+CREATE INDEX audit_events_area ON audit_events USING btree (workspace_id, area, at, id) WHERE ("position" IS NOT NULL);
+
 CREATE INDEX audit_events_order ON audit_events USING btree (workspace_id, at, id);
 
-CREATE INDEX audit_events_subject ON audit_events USING btree (workspace_id, subject);
+CREATE UNIQUE INDEX audit_events_position ON audit_events USING btree (workspace_id, "position") WHERE ("position" IS NOT NULL);
+
+CREATE INDEX audit_events_subject ON audit_events USING btree (workspace_id, subject, at, id) WHERE ("position" IS NOT NULL);
+
+CREATE INDEX audit_events_unsealed ON audit_events USING btree (workspace_id, at, id) WHERE ("position" IS NULL);
+
+CREATE TRIGGER audit_events_begin BEFORE INSERT ON audit_events FOR EACH ROW WHEN ((new."position" IS NOT NULL)) EXECUTE FUNCTION audit_refused();
+
+CREATE TRIGGER audit_events_guard BEFORE UPDATE ON audit_events FOR EACH ROW WHEN (((new.id <> old.id) OR (new.workspace_id <> old.workspace_id) OR (new.at <> old.at) OR (new.event <> old.event) OR (new.actor_kind <> old.actor_kind) OR (new.actor_id <> old.actor_id) OR (new.subject <> old.subject) OR (new."position" IS NULL) OR ((old."position" IS NOT NULL) AND ((new."position" <> old."position") OR (new.hash IS DISTINCT FROM old.hash) OR (new.area <> old.area))) OR (((new.actor_name <> old.actor_name) OR (new.ip <> old.ip) OR (new.user_agent <> old.user_agent)) AND ((old."position" IS NULL) OR (new.who_hash IS NULL) OR (new.actor_name <> ''::text) OR (new.ip <> ''::text) OR (new.user_agent <> ''::text))) OR ((new.detail <> old.detail) AND ((old."position" IS NULL) OR (new.what_hash IS NULL) OR (new.detail <> '{}'::jsonb))))) EXECUTE FUNCTION audit_refused();
+
+CREATE TRIGGER audit_events_kept BEFORE DELETE ON audit_events FOR EACH ROW EXECUTE FUNCTION audit_events_kept();
+
+CREATE TRIGGER audit_events_whole BEFORE TRUNCATE ON audit_events FOR EACH STATEMENT EXECUTE FUNCTION audit_refused();
+
+CREATE TABLE audit_exports (
+    id text NOT NULL,
+    workspace_id text NOT NULL,
+    person_id text NOT NULL,
+    format text NOT NULL,
+    query jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT audit_exports_pkey PRIMARY KEY (id),
+    CONSTRAINT audit_exports_format_check CHECK ((format = ANY (ARRAY['csv'::text, 'jsonl'::text, 'signed'::text])))
+);
+
+CREATE INDEX audit_exports_expiry ON audit_exports USING btree (expires_at);
+
+CREATE TABLE audit_seals (
+    workspace_id text NOT NULL,
+    last bigint NOT NULL,
+    first bigint NOT NULL,
+    head bytea NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    kid text NOT NULL,
+    sig bytea NOT NULL,
+    CONSTRAINT audit_seals_pkey PRIMARY KEY (workspace_id, last)
+);
+
+CREATE TRIGGER audit_seals_guard BEFORE UPDATE ON audit_seals FOR EACH ROW EXECUTE FUNCTION audit_refused();
+
+CREATE TRIGGER audit_seals_kept BEFORE DELETE ON audit_seals FOR EACH ROW EXECUTE FUNCTION audit_seals_kept();
+
+CREATE TRIGGER audit_seals_whole BEFORE TRUNCATE ON audit_seals FOR EACH STATEMENT EXECUTE FUNCTION audit_refused();
 
 CREATE TABLE challenges (
     confirmation_id text NOT NULL,
@@ -103,11 +211,13 @@ CREATE TABLE confirmations (
     seen_closed integer NOT NULL DEFAULT 0,
     approvals_needed integer NOT NULL DEFAULT 1,
     reported_at timestamp with time zone,
+    decided_how text NOT NULL DEFAULT 'phone'::text,
     CONSTRAINT confirmations_pkey PRIMARY KEY (id),
     CONSTRAINT confirmations_approvals_needed_check CHECK ((approvals_needed = ANY (ARRAY[1, 2]))),
     CONSTRAINT confirmations_check CHECK (((state = 'consumed'::text) = (consumed_at IS NOT NULL))),
     CONSTRAINT confirmations_check1 CHECK (((state <> ALL (ARRAY['approved'::text, 'consumed'::text])) OR (decided_sig IS NOT NULL))),
     CONSTRAINT confirmations_check2 CHECK (((state = 'pending'::text) OR (code_sealed IS NULL))),
+    CONSTRAINT confirmations_decided_how_check CHECK ((decided_how = ANY (ARRAY['phone'::text, 'passkey'::text]))),
     CONSTRAINT confirmations_mode_check CHECK ((mode = ANY (ARRAY['tap'::text, 'code'::text]))),
     CONSTRAINT confirmations_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'approved'::text, 'denied'::text, 'expired'::text, 'cancelled'::text, 'consumed'::text]))),
     CONSTRAINT confirmations_ten_minutes CHECK ((expires_at <= (created_at + '00:10:00'::interval))),
@@ -122,6 +232,8 @@ CREATE INDEX confirmations_person_live ON confirmations USING btree (person_id) 
 CREATE INDEX confirmations_person_recent ON confirmations USING btree (person_id, created_at);
 
 CREATE INDEX confirmations_sweep ON confirmations USING btree (expires_at) WHERE (state = ANY (ARRAY['pending'::text, 'approved'::text]));
+
+CREATE TRIGGER confirmations_evidence BEFORE UPDATE ON confirmations FOR EACH ROW WHEN ((old.decided_how <> new.decided_how)) EXECUTE FUNCTION confirmations_evidence();
 
 CREATE TRIGGER confirmations_guard BEFORE UPDATE ON confirmations FOR EACH ROW EXECUTE FUNCTION confirmations_guard();
 
@@ -221,6 +333,8 @@ CREATE TABLE held_removals (
     CONSTRAINT held_removals_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
 );
 
+CREATE INDEX held_removals_decided ON held_removals USING btree (decided_at, id) WHERE (decided_at IS NOT NULL);
+
 CREATE UNIQUE INDEX held_removals_one_open ON held_removals USING btree (workspace_id, kind) WHERE (state = 'held'::text);
 
 CREATE INDEX held_removals_order ON held_removals USING btree (workspace_id, opened_at, id);
@@ -243,6 +357,10 @@ CREATE TABLE identity_providers (
     last_test jsonb,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    metadata_url text NOT NULL DEFAULT ''::text,
+    metadata_read_at timestamp with time zone,
+    metadata_tried_at timestamp with time zone,
+    metadata_fault text NOT NULL DEFAULT ''::text,
     CONSTRAINT identity_providers_pkey PRIMARY KEY (workspace_id),
     CONSTRAINT identity_providers_check CHECK ((active OR (NOT enforced))),
     CONSTRAINT identity_providers_kind_check CHECK ((kind = ANY (ARRAY['oidc'::text, 'saml'::text]))),
@@ -267,6 +385,7 @@ CREATE TABLE notices (
     params jsonb NOT NULL DEFAULT '{}'::jsonb,
     created_at timestamp with time zone NOT NULL,
     seen_at timestamp with time zone,
+    handed_on_at timestamp with time zone,
     CONSTRAINT notices_pkey PRIMARY KEY (id),
     CONSTRAINT notices_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
     CONSTRAINT notices_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
@@ -275,6 +394,18 @@ CREATE TABLE notices (
 CREATE INDEX notices_age ON notices USING btree (created_at);
 
 CREATE INDEX notices_person ON notices USING btree (person_id, created_at, id);
+
+CREATE INDEX notices_untold ON notices USING btree (created_at, id) WHERE (handed_on_at IS NULL);
+
+CREATE TABLE notification_settings (
+    workspace_id text NOT NULL,
+    language text NOT NULL DEFAULT 'en'::text,
+    off jsonb NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT notification_settings_pkey PRIMARY KEY (workspace_id),
+    CONSTRAINT notification_settings_language_check CHECK ((language = ANY (ARRAY['en'::text, 'de'::text]))),
+    CONSTRAINT notification_settings_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
 
 CREATE TABLE offboardings (
     id text NOT NULL,
@@ -293,6 +424,8 @@ CREATE TABLE offboardings (
     CONSTRAINT offboardings_cause_check CHECK ((cause = ANY (ARRAY['deactivated'::text, 'deleted'::text]))),
     CONSTRAINT offboardings_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
 );
+
+CREATE INDEX offboardings_ended ON offboardings USING btree (ended_at, id);
 
 CREATE INDEX offboardings_order ON offboardings USING btree (workspace_id, ended_at, id);
 
@@ -331,6 +464,31 @@ CREATE TABLE ownership_takeovers (
 );
 
 CREATE UNIQUE INDEX ownership_takeovers_one_open ON ownership_takeovers USING btree (workspace_id) WHERE (state = 'frozen'::text);
+
+CREATE TABLE ownership_transfers (
+    id text NOT NULL,
+    workspace_id text NOT NULL,
+    from_id text NOT NULL,
+    to_id text NOT NULL,
+    state text NOT NULL,
+    reason text NOT NULL DEFAULT ''::text,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT ownership_transfers_pkey PRIMARY KEY (id),
+    CONSTRAINT ownership_transfers_check CHECK ((from_id <> to_id)),
+    CONSTRAINT ownership_transfers_check1 CHECK (((state = 'open'::text) = (ended_at IS NULL))),
+    CONSTRAINT ownership_transfers_state_check CHECK ((state = ANY (ARRAY['open'::text, 'done'::text, 'declined'::text, 'cancelled'::text, 'expired'::text]))),
+    CONSTRAINT ownership_transfers_from_id_fkey FOREIGN KEY (from_id) REFERENCES people(id),
+    CONSTRAINT ownership_transfers_to_id_fkey FOREIGN KEY (to_id) REFERENCES people(id),
+    CONSTRAINT ownership_transfers_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE UNIQUE INDEX ownership_transfers_open ON ownership_transfers USING btree (workspace_id) WHERE (state = 'open'::text);
+
+CREATE INDEX ownership_transfers_sweep ON ownership_transfers USING btree (expires_at) WHERE (state = 'open'::text);
+
+CREATE TRIGGER ownership_transfers_guard BEFORE UPDATE ON ownership_transfers FOR EACH ROW EXECUTE FUNCTION ownership_transfers_guard();
 
 CREATE TABLE pairings (
     id text NOT NULL,
@@ -440,6 +598,7 @@ CREATE TABLE people (
     search jsonb NOT NULL DEFAULT '{}'::jsonb,
     role_mapped boolean NOT NULL DEFAULT false,
     active_before boolean NOT NULL DEFAULT false,
+    forgotten_at timestamp with time zone,
     CONSTRAINT people_pkey PRIMARY KEY (id),
     CONSTRAINT people_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'super_admin'::text, 'admin'::text, 'user'::text, 'guest'::text]))),
     CONSTRAINT people_source_check CHECK ((source = ANY (ARRAY['local'::text, 'directory'::text]))),
@@ -465,6 +624,8 @@ CREATE UNIQUE INDEX people_one_owner ON people USING btree (workspace_id) WHERE 
 CREATE INDEX people_order ON people USING btree (workspace_id, created_at, id) WHERE (deleted_at IS NULL);
 
 CREATE INDEX people_role_mapped ON people USING btree (workspace_id) WHERE (role_mapped AND (deleted_at IS NULL));
+
+CREATE INDEX people_to_forget ON people USING btree (deleted_at, id) WHERE ((deleted_at IS NOT NULL) AND (forgotten_at IS NULL));
 
 CREATE UNIQUE INDEX people_user_name ON people USING btree (workspace_id, user_name_key) WHERE (deleted_at IS NULL);
 
@@ -670,6 +831,49 @@ CREATE INDEX recovery_requests_person ON recovery_requests USING btree (person_i
 
 CREATE TRIGGER recovery_requests_guard BEFORE INSERT OR UPDATE ON recovery_requests FOR EACH ROW EXECUTE FUNCTION recovery_requests_guard();
 
+CREATE TABLE removal_counts (
+    workspace_id text NOT NULL,
+    kind text NOT NULL,
+    minute timestamp with time zone NOT NULL,
+    shard integer NOT NULL,
+    n bigint NOT NULL,
+    CONSTRAINT removal_counts_pkey PRIMARY KEY (workspace_id, kind, minute, shard),
+    CONSTRAINT removal_counts_kind_check CHECK ((kind = ANY (ARRAY['members'::text, 'roles'::text])))
+);
+
+CREATE TABLE replicas (
+    id text NOT NULL,
+    host text NOT NULL,
+    keys text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    CONSTRAINT replicas_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE saml_assertions (
+    workspace_id text NOT NULL,
+    hash bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT saml_assertions_pkey PRIMARY KEY (workspace_id, hash),
+    CONSTRAINT saml_assertions_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE INDEX saml_assertions_expires_at ON saml_assertions USING btree (expires_at);
+
+CREATE TABLE saml_keys (
+    id text NOT NULL,
+    workspace_id text NOT NULL,
+    signs boolean NOT NULL,
+    key_sealed bytea NOT NULL,
+    certificate bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT saml_keys_pkey PRIMARY KEY (id),
+    CONSTRAINT saml_keys_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE UNIQUE INDEX saml_keys_one_each ON saml_keys USING btree (workspace_id, signs);
+
 CREATE TABLE scim_rules (
     workspace_id text NOT NULL,
     mapping jsonb NOT NULL DEFAULT '{}'::jsonb,
@@ -706,6 +910,44 @@ CREATE TABLE scim_schemas (
 
 CREATE UNIQUE INDEX scim_schemas_urn ON scim_schemas USING btree (workspace_id, urn_key);
 
+CREATE TABLE scim_token_addresses (
+    token_id text NOT NULL,
+    ip text NOT NULL,
+    client text NOT NULL DEFAULT ''::text,
+    user_agent text NOT NULL DEFAULT ''::text,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    refused_at timestamp with time zone,
+    CONSTRAINT scim_token_addresses_pkey PRIMARY KEY (token_id, ip),
+    CONSTRAINT scim_token_addresses_token_id_fkey FOREIGN KEY (token_id) REFERENCES scim_tokens(id)
+);
+
+CREATE INDEX scim_token_addresses_last_at ON scim_token_addresses USING btree (last_at);
+
+CREATE TABLE scim_token_views (
+    id text NOT NULL,
+    workspace_id text NOT NULL,
+    token_id text NOT NULL,
+    kind text NOT NULL,
+    person_id text NOT NULL DEFAULT ''::text,
+    person_name text NOT NULL DEFAULT ''::text,
+    device text NOT NULL DEFAULT ''::text,
+    ip text NOT NULL DEFAULT ''::text,
+    user_agent text NOT NULL DEFAULT ''::text,
+    at timestamp with time zone NOT NULL,
+    shown integer NOT NULL DEFAULT 0,
+    hidden integer NOT NULL DEFAULT 0,
+    copied integer NOT NULL DEFAULT 0,
+    copied_at timestamp with time zone,
+    closed_at timestamp with time zone,
+    CONSTRAINT scim_token_views_pkey PRIMARY KEY (id),
+    CONSTRAINT scim_token_views_kind_check CHECK ((kind = ANY (ARRAY['viewed'::text, 'regenerated'::text, 'printed'::text]))),
+    CONSTRAINT scim_token_views_token_id_fkey FOREIGN KEY (token_id) REFERENCES scim_tokens(id),
+    CONSTRAINT scim_token_views_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE INDEX scim_token_views_token ON scim_token_views USING btree (token_id, at);
+
 CREATE TABLE scim_tokens (
     id text NOT NULL,
     workspace_id text NOT NULL,
@@ -721,12 +963,27 @@ CREATE TABLE scim_tokens (
     last_used_at timestamp with time zone,
     last_used_by text NOT NULL DEFAULT ''::text,
     shown_at timestamp with time zone,
+    reason text NOT NULL DEFAULT ''::text,
+    note text NOT NULL DEFAULT ''::text,
+    replaces text NOT NULL DEFAULT ''::text,
+    replaced_at timestamp with time zone,
+    exposed boolean NOT NULL DEFAULT false,
+    ended_by text NOT NULL DEFAULT ''::text,
+    warned_days integer,
+    overlap_warned_at timestamp with time zone,
+    address_mode text NOT NULL DEFAULT 'off'::text,
+    addresses text NOT NULL DEFAULT ''::text,
     CONSTRAINT scim_tokens_pkey PRIMARY KEY (id),
+    CONSTRAINT scim_tokens_address_mode_check CHECK ((address_mode = ANY (ARRAY['off'::text, 'observe'::text, 'enforce'::text]))),
     CONSTRAINT scim_tokens_state_check CHECK ((state = ANY (ARRAY['active'::text, 'replaced'::text, 'revoked'::text]))),
     CONSTRAINT scim_tokens_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
 );
 
 CREATE UNIQUE INDEX scim_tokens_digest ON scim_tokens USING btree (digest);
+
+CREATE INDEX scim_tokens_ending ON scim_tokens USING btree (valid_until) WHERE (valid_until IS NOT NULL);
+
+CREATE INDEX scim_tokens_expiring ON scim_tokens USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
 CREATE UNIQUE INDEX scim_tokens_one_active ON scim_tokens USING btree (workspace_id) WHERE (state = 'active'::text);
 
@@ -753,10 +1010,31 @@ CREATE TABLE server_keys (
     announcement_sig bytea,
     ended_at timestamp with time zone,
     CONSTRAINT server_keys_pkey PRIMARY KEY (kid),
-    CONSTRAINT server_keys_purpose_check CHECK ((purpose = ANY (ARRAY['challenge'::text, 'vapid'::text, 'cursor'::text])))
+    CONSTRAINT server_keys_purpose_check CHECK ((purpose = ANY (ARRAY['challenge'::text, 'vapid'::text, 'cursor'::text, 'audit'::text])))
 );
 
 CREATE UNIQUE INDEX server_keys_one_current ON server_keys USING btree (purpose) WHERE (retired_at IS NULL);
+
+CREATE TABLE session_ends (
+    session_hash bytea NOT NULL,
+    workspace_id text NOT NULL,
+    ended_at timestamp with time zone NOT NULL,
+    CONSTRAINT session_ends_pkey PRIMARY KEY (session_hash, workspace_id),
+    CONSTRAINT session_ends_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE INDEX session_ends_ended_at ON session_ends USING btree (ended_at);
+
+CREATE TABLE session_limits (
+    workspace_id text NOT NULL,
+    idle_seconds bigint NOT NULL,
+    life_seconds bigint NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT session_limits_pkey PRIMARY KEY (workspace_id),
+    CONSTRAINT session_limits_idle_seconds_check CHECK ((idle_seconds > 0)),
+    CONSTRAINT session_limits_life_seconds_check CHECK ((life_seconds > 0)),
+    CONSTRAINT session_limits_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
 
 CREATE TABLE sessions (
     token_hash text NOT NULL,
@@ -783,6 +1061,7 @@ CREATE TABLE sign_ins (
     ip text NOT NULL DEFAULT ''::text,
     user_agent text NOT NULL DEFAULT ''::text,
     method text NOT NULL DEFAULT 'password'::text,
+    sso_session_id text NOT NULL DEFAULT ''::text,
     CONSTRAINT sign_ins_pkey PRIMARY KEY (session_hash, workspace_id),
     CONSTRAINT sign_ins_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
     CONSTRAINT sign_ins_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
@@ -812,11 +1091,24 @@ CREATE TABLE sso_requests (
     return_to text NOT NULL,
     tested_by text NOT NULL DEFAULT ''::text,
     expires_at timestamp with time zone NOT NULL,
+    outcome text NOT NULL DEFAULT ''::text,
     CONSTRAINT sso_requests_pkey PRIMARY KEY (hash),
     CONSTRAINT sso_requests_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
 );
 
 CREATE INDEX sso_requests_expires_at ON sso_requests USING btree (expires_at);
+
+CREATE TABLE sso_sessions (
+    id text NOT NULL,
+    workspace_id text NOT NULL,
+    issuer text NOT NULL,
+    hint_sealed bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT sso_sessions_pkey PRIMARY KEY (id),
+    CONSTRAINT sso_sessions_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE INDEX sso_sessions_expires_at ON sso_sessions USING btree (expires_at);
 
 CREATE TABLE sso_subjects (
     workspace_id text NOT NULL,
@@ -832,6 +1124,14 @@ CREATE TABLE sso_subjects (
 );
 
 CREATE INDEX sso_subjects_person ON sso_subjects USING btree (person_id);
+
+CREATE TABLE sync_told (
+    workspace_id text NOT NULL,
+    state text NOT NULL,
+    told_at timestamp with time zone NOT NULL,
+    CONSTRAINT sync_told_pkey PRIMARY KEY (workspace_id),
+    CONSTRAINT sync_told_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
 
 CREATE TABLE team_members (
     team_id text NOT NULL,
@@ -878,11 +1178,54 @@ CREATE INDEX teams_external_id ON teams USING btree (workspace_id, external_id) 
 
 CREATE INDEX teams_order ON teams USING btree (workspace_id, created_at, id) WHERE (deleted_at IS NULL);
 
+CREATE INDEX teams_to_forget ON teams USING btree (deleted_at, id) WHERE (deleted_at IS NOT NULL);
+
 CREATE TRIGGER teams_total_changed AFTER UPDATE OF source, deleted_at ON teams FOR EACH ROW WHEN ((((old.source = 'directory'::text) AND (old.deleted_at IS NULL)) <> ((new.source = 'directory'::text) AND (new.deleted_at IS NULL)))) EXECUTE FUNCTION scim_totals_changed();
 
 CREATE TRIGGER teams_total_deleted AFTER DELETE ON teams FOR EACH ROW WHEN (((old.source = 'directory'::text) AND (old.deleted_at IS NULL))) EXECUTE FUNCTION scim_totals_deleted();
 
 CREATE TRIGGER teams_total_inserted AFTER INSERT ON teams REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION scim_totals_inserted();
+
+CREATE TABLE webhook_deliveries (
+    id text NOT NULL,
+    webhook_id text NOT NULL,
+    event_id text NOT NULL,
+    type text NOT NULL,
+    body jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    attempts integer NOT NULL DEFAULT 0,
+    status integer NOT NULL DEFAULT 0,
+    error text NOT NULL DEFAULT ''::text,
+    took_ms integer NOT NULL DEFAULT 0,
+    tried_at timestamp with time zone,
+    CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (id),
+    CONSTRAINT webhook_deliveries_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'delivered'::text, 'failed'::text]))),
+    CONSTRAINT webhook_deliveries_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES webhooks(id) ON DELETE CASCADE
+);
+
+CREATE INDEX webhook_deliveries_age ON webhook_deliveries USING btree (created_at);
+
+CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries USING btree (webhook_id, created_at, id);
+
+CREATE TABLE webhooks (
+    id text NOT NULL,
+    workspace_id text NOT NULL,
+    url text NOT NULL,
+    events jsonb NOT NULL,
+    secret_sealed bytea NOT NULL,
+    old_secret_sealed bytea,
+    old_until timestamp with time zone,
+    position bigint NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    stopped_at timestamp with time zone,
+    failing_at timestamp with time zone,
+    CONSTRAINT webhooks_pkey PRIMARY KEY (id),
+    CONSTRAINT webhooks_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE INDEX webhooks_workspace ON webhooks USING btree (workspace_id, created_at, id);
 
 CREATE TABLE workspaces (
     id text NOT NULL,
@@ -897,12 +1240,28 @@ CREATE TABLE workspaces (
     freeze_on_report boolean NOT NULL DEFAULT false,
     frozen_at timestamp with time zone,
     frozen_by text NOT NULL DEFAULT ''::text,
+    passkeys boolean NOT NULL DEFAULT false,
     CONSTRAINT workspaces_pkey PRIMARY KEY (id),
     CONSTRAINT workspaces_confirmation_policy_check CHECK ((confirmation_policy = ANY (ARRAY['risk'::text, 'code'::text, 'tap'::text]))),
     CONSTRAINT workspaces_confirmation_seconds_check CHECK (((confirmation_seconds >= 60) AND (confirmation_seconds <= 600)))
 );
 
 CREATE UNIQUE INDEX workspaces_slug ON workspaces USING btree (slug);
+
+CREATE OR REPLACE FUNCTION api_keys_guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF NEW.id <> OLD.id OR NEW.workspace_id <> OLD.workspace_id OR NEW.person_id <> OLD.person_id OR NEW.digest <> OLD.digest
+     OR NEW.scopes <> OLD.scopes OR NEW.confirmation_id <> OLD.confirmation_id OR NEW.expires_at > OLD.expires_at THEN
+    RAISE EXCEPTION 'api key: what was confirmed never changes';
+  END IF;
+  IF OLD.ended_at IS NOT NULL THEN
+    RAISE EXCEPTION 'api key: it has ended';
+  END IF;
+  RETURN NEW;
+END $function$;
 
 CREATE OR REPLACE FUNCTION approvals_guard()
  RETURNS trigger
@@ -914,6 +1273,47 @@ BEGIN
   END IF;
   IF NOT EXISTS (SELECT 1 FROM confirmations WHERE id = NEW.confirmation_id AND state = 'pending' AND approvals_needed > 1) THEN
     RAISE EXCEPTION 'approval: nothing to approve';
+  END IF;
+  RETURN NEW;
+END $function$;
+
+CREATE OR REPLACE FUNCTION audit_events_kept()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF OLD.position IS NULL OR NOT EXISTS (SELECT 1 FROM audit_chains WHERE workspace_id = OLD.workspace_id AND pruned_to >= OLD.position) THEN
+    RAISE EXCEPTION 'audit: only retention deletes events, up to its checkpoint';
+  END IF;
+  RETURN OLD;
+END $function$;
+
+CREATE OR REPLACE FUNCTION audit_refused()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RAISE EXCEPTION 'audit: events are appended, sealed and never changed';
+END $function$;
+
+CREATE OR REPLACE FUNCTION audit_seals_kept()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM audit_chains WHERE workspace_id = OLD.workspace_id AND pruned_to >= OLD.last) THEN
+    RAISE EXCEPTION 'audit: only retention deletes seals, up to its checkpoint';
+  END IF;
+  RETURN OLD;
+END $function$;
+
+CREATE OR REPLACE FUNCTION confirmations_evidence()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF OLD.state <> 'pending' OR NEW.state <> 'approved' OR NEW.approvals_needed <> 1 OR NEW.decided_response IS NULL THEN
+    RAISE EXCEPTION 'confirmation: the kind of evidence is fixed by the answer';
   END IF;
   RETURN NEW;
 END $function$;
@@ -950,6 +1350,18 @@ BEGIN
        (SELECT count(*) FROM approvals WHERE confirmation_id = NEW.id) < NEW.approvals_needed
     OR NOT EXISTS (SELECT 1 FROM approvals WHERE confirmation_id = NEW.id AND person_id = NEW.person_id)) THEN
     RAISE EXCEPTION 'confirmation: approvals are missing';
+  END IF;
+  RETURN NEW;
+END $function$;
+
+CREATE OR REPLACE FUNCTION ownership_transfers_guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF OLD.state <> 'open' OR NEW.id <> OLD.id OR NEW.workspace_id <> OLD.workspace_id OR NEW.from_id <> OLD.from_id OR NEW.to_id <> OLD.to_id
+     OR NEW.expires_at > OLD.expires_at THEN
+    RAISE EXCEPTION 'ownership transfer: it has ended, or a bound field would change';
   END IF;
   RETURN NEW;
 END $function$;

@@ -1,5 +1,42 @@
 -- Written by `make schema`; do not edit. The schema as all migrations leave it.
 
+CREATE TABLE api_keys (
+    id              text NOT NULL PRIMARY KEY,
+    workspace_id    text NOT NULL REFERENCES workspaces (id),
+    person_id       text NOT NULL REFERENCES people (id),
+    name            text NOT NULL,
+    digest          blob NOT NULL,
+    hint            text NOT NULL,
+    scopes          text NOT NULL, -- separated by blanks, sorted
+    confirmation_id text NOT NULL,
+    created_at      datetime NOT NULL,
+    expires_at      datetime NOT NULL,
+    first_used_at   datetime,
+    last_used_at    datetime,
+    last_used_ip    text NOT NULL DEFAULT '',
+    warned_at       datetime,
+    ended_at        datetime,
+    ended_because   text NOT NULL DEFAULT '' CHECK (ended_because IN ('', 'revoked', 'expired', 'deactivated', 'role')),
+    CHECK ((ended_at IS NULL) = (ended_because = ''))
+);
+
+CREATE UNIQUE INDEX api_keys_confirmation ON api_keys (confirmation_id);
+
+CREATE UNIQUE INDEX api_keys_digest ON api_keys (digest);
+
+CREATE INDEX api_keys_person ON api_keys (person_id) WHERE ended_at IS NULL;
+
+CREATE INDEX api_keys_sweep ON api_keys (expires_at) WHERE ended_at IS NULL;
+
+CREATE INDEX api_keys_workspace ON api_keys (workspace_id, created_at);
+
+CREATE TRIGGER api_keys_guard BEFORE UPDATE ON api_keys
+WHEN OLD.ended_at IS NOT NULL OR NEW.id <> OLD.id OR NEW.workspace_id <> OLD.workspace_id OR NEW.person_id <> OLD.person_id OR NEW.digest <> OLD.digest
+  OR NEW.scopes <> OLD.scopes OR NEW.confirmation_id <> OLD.confirmation_id OR NEW.expires_at > OLD.expires_at
+BEGIN
+  SELECT RAISE(ABORT, 'api key: it has ended, or what was confirmed would change');
+END;
+
 CREATE TABLE approvals (
     confirmation_id text NOT NULL REFERENCES confirmations (id),
     person_id       text NOT NULL REFERENCES people (id),
@@ -32,6 +69,29 @@ BEGIN
   SELECT RAISE(ABORT, 'approval: never changed or taken back');
 END;
 
+CREATE TABLE audit_chains (
+    workspace_id   text NOT NULL PRIMARY KEY,
+    position       bigint NOT NULL,
+    head           blob NOT NULL,
+    retention_days integer NOT NULL DEFAULT 400,
+    pruned_to      bigint NOT NULL DEFAULT 0,
+    pruned_hash    blob,
+    pruned_at      datetime,
+    pruned_kid     text NOT NULL DEFAULT '',
+    pruned_sig     blob
+);
+
+CREATE TRIGGER audit_chains_guard BEFORE UPDATE ON audit_chains
+WHEN NEW.workspace_id <> OLD.workspace_id OR NEW.position < OLD.position OR NEW.pruned_to < OLD.pruned_to OR NEW.pruned_to > OLD.position
+BEGIN
+  SELECT RAISE(ABORT, 'audit: events are appended, sealed and never changed');
+END;
+
+CREATE TRIGGER audit_chains_kept BEFORE DELETE ON audit_chains
+BEGIN
+  SELECT RAISE(ABORT, 'audit: events are appended, sealed and never changed');
+END;
+
 CREATE TABLE audit_events (
     id           text NOT NULL PRIMARY KEY,
     workspace_id text NOT NULL,
@@ -44,11 +104,75 @@ CREATE TABLE audit_events (
     ip           text NOT NULL DEFAULT '',
     user_agent   text NOT NULL DEFAULT '',
     detail       text NOT NULL DEFAULT '{}'
-);
+, position bigint, hash blob, salt blob, who_hash blob, what_hash blob, area text NOT NULL DEFAULT '');
+
+CREATE INDEX audit_events_actor ON audit_events (workspace_id, actor_id, at, id) WHERE position IS NOT NULL;
+
+CREATE INDEX audit_events_area ON audit_events (workspace_id, area, at, id) WHERE position IS NOT NULL;
 
 CREATE INDEX audit_events_order ON audit_events (workspace_id, at, id);
 
-CREATE INDEX audit_events_subject ON audit_events (workspace_id, subject);
+CREATE UNIQUE INDEX audit_events_position ON audit_events (workspace_id, position) WHERE position IS NOT NULL;
+
+CREATE INDEX audit_events_subject ON audit_events (workspace_id, subject, at, id) WHERE position IS NOT NULL;
+
+CREATE INDEX audit_events_unsealed ON audit_events (workspace_id, at, id) WHERE position IS NULL;
+
+CREATE TRIGGER audit_events_begin BEFORE INSERT ON audit_events WHEN NEW.position IS NOT NULL
+BEGIN
+  SELECT RAISE(ABORT, 'audit: events are appended, sealed and never changed');
+END;
+
+CREATE TRIGGER audit_events_guard BEFORE UPDATE ON audit_events
+WHEN NEW.id <> OLD.id OR NEW.workspace_id <> OLD.workspace_id OR NEW.at <> OLD.at OR NEW.event <> OLD.event OR NEW.actor_kind <> OLD.actor_kind
+  OR NEW.actor_id <> OLD.actor_id OR NEW.subject <> OLD.subject OR NEW.position IS NULL
+  OR (OLD.position IS NOT NULL AND (NEW.position <> OLD.position OR NEW.hash IS NOT OLD.hash OR NEW.area <> OLD.area))
+  OR ((NEW.actor_name <> OLD.actor_name OR NEW.ip <> OLD.ip OR NEW.user_agent <> OLD.user_agent)
+      AND (OLD.position IS NULL OR NEW.who_hash IS NULL OR NEW.actor_name <> '' OR NEW.ip <> '' OR NEW.user_agent <> ''))
+  OR (NEW.detail <> OLD.detail AND (OLD.position IS NULL OR NEW.what_hash IS NULL OR NEW.detail <> '{}'))
+BEGIN
+  SELECT RAISE(ABORT, 'audit: events are appended, sealed and never changed');
+END;
+
+CREATE TRIGGER audit_events_kept BEFORE DELETE ON audit_events
+WHEN OLD.position IS NULL OR NOT EXISTS (SELECT 1 FROM audit_chains WHERE workspace_id = OLD.workspace_id AND pruned_to >= OLD.position)
+BEGIN
+  SELECT RAISE(ABORT, 'audit: only retention deletes events, up to its checkpoint');
+END;
+
+CREATE TABLE audit_exports (
+    id           text NOT NULL PRIMARY KEY,
+    workspace_id text NOT NULL,
+    person_id    text NOT NULL,
+    format       text NOT NULL CHECK (format IN ('csv', 'jsonl', 'signed')),
+    query        text NOT NULL,
+    created_at   datetime NOT NULL,
+    expires_at   datetime NOT NULL
+);
+
+CREATE INDEX audit_exports_expiry ON audit_exports (expires_at);
+
+CREATE TABLE audit_seals (
+    workspace_id text NOT NULL,
+    last         bigint NOT NULL,
+    first        bigint NOT NULL,
+    head         blob NOT NULL,
+    sealed_at    datetime NOT NULL,
+    kid          text NOT NULL,
+    sig          blob NOT NULL,
+    PRIMARY KEY (workspace_id, last)
+);
+
+CREATE TRIGGER audit_seals_guard BEFORE UPDATE ON audit_seals
+BEGIN
+  SELECT RAISE(ABORT, 'audit: events are appended, sealed and never changed');
+END;
+
+CREATE TRIGGER audit_seals_kept BEFORE DELETE ON audit_seals
+WHEN NOT EXISTS (SELECT 1 FROM audit_chains WHERE workspace_id = OLD.workspace_id AND pruned_to >= OLD.last)
+BEGIN
+  SELECT RAISE(ABORT, 'audit: only retention deletes seals, up to its checkpoint');
+END;
 
 CREATE TABLE challenges (
     confirmation_id text NOT NULL REFERENCES confirmations (id),
@@ -105,7 +229,7 @@ CREATE TABLE confirmations (
     seen_shown       integer NOT NULL DEFAULT 0,
     seen_hidden      integer NOT NULL DEFAULT 0,
     seen_copied      integer NOT NULL DEFAULT 0,
-    seen_closed      integer NOT NULL DEFAULT 0, approvals_needed integer NOT NULL DEFAULT 1 CHECK (approvals_needed IN (1, 2)), reported_at datetime,
+    seen_closed      integer NOT NULL DEFAULT 0, approvals_needed integer NOT NULL DEFAULT 1 CHECK (approvals_needed IN (1, 2)), reported_at datetime, decided_how text NOT NULL DEFAULT 'phone' CHECK (decided_how IN ('phone', 'passkey')),
     CHECK ((state = 'consumed') = (consumed_at IS NOT NULL)),
     CHECK (state NOT IN ('approved', 'consumed') OR decided_sig IS NOT NULL),
     CHECK (state = 'pending' OR code_sealed IS NULL)
@@ -124,6 +248,13 @@ WHEN NEW.id <> OLD.id OR NEW.workspace_id <> OLD.workspace_id OR NEW.person_id <
   OR NEW.action <> OLD.action OR NEW.resource <> OLD.resource OR NEW.mode <> OLD.mode OR NEW.expires_at > OLD.expires_at
 BEGIN
   SELECT RAISE(ABORT, 'confirmation: bound fields never change');
+END;
+
+CREATE TRIGGER confirmations_evidence BEFORE UPDATE ON confirmations
+WHEN NEW.decided_how <> OLD.decided_how
+  AND (OLD.state <> 'pending' OR NEW.state <> 'approved' OR NEW.approvals_needed <> 1 OR NEW.decided_response IS NULL)
+BEGIN
+  SELECT RAISE(ABORT, 'confirmation: the kind of evidence is fixed by the answer');
 END;
 
 CREATE TRIGGER confirmations_guard BEFORE UPDATE OF state ON confirmations
@@ -228,6 +359,8 @@ CREATE TABLE held_removals (
     decided_by   text NOT NULL DEFAULT ''
 );
 
+CREATE INDEX held_removals_decided ON held_removals (decided_at, id) WHERE decided_at IS NOT NULL;
+
 CREATE UNIQUE INDEX held_removals_one_open ON held_removals (workspace_id, kind) WHERE state = 'held';
 
 CREATE INDEX held_removals_order ON held_removals (workspace_id, opened_at, id);
@@ -249,7 +382,7 @@ CREATE TABLE identity_providers (
     version       bigint NOT NULL DEFAULT 1,
     last_test     text,
     created_at    datetime NOT NULL,
-    updated_at    datetime NOT NULL,
+    updated_at    datetime NOT NULL, metadata_url text NOT NULL DEFAULT '', metadata_read_at datetime, metadata_tried_at datetime, metadata_fault text NOT NULL DEFAULT '',
     CHECK (active OR NOT enforced)
 );
 
@@ -268,11 +401,20 @@ CREATE TABLE notices (
     params       text NOT NULL DEFAULT '{}',
     created_at   datetime NOT NULL,
     seen_at      datetime
-);
+, handed_on_at datetime);
 
 CREATE INDEX notices_age ON notices (created_at);
 
 CREATE INDEX notices_person ON notices (person_id, created_at, id);
+
+CREATE INDEX notices_untold ON notices (created_at, id) WHERE handed_on_at IS NULL;
+
+CREATE TABLE notification_settings (
+    workspace_id text NOT NULL PRIMARY KEY REFERENCES workspaces(id),
+    language     text NOT NULL DEFAULT 'en' CHECK (language IN ('en', 'de')),
+    off          text NOT NULL, -- events that are not mailed
+    updated_at   datetime NOT NULL
+);
 
 CREATE TABLE offboardings (
     id           text NOT NULL PRIMARY KEY,
@@ -288,6 +430,8 @@ CREATE TABLE offboardings (
     ended_at     datetime NOT NULL,
     ended        text NOT NULL DEFAULT '[]'
 );
+
+CREATE INDEX offboardings_ended ON offboardings (ended_at, id);
 
 CREATE INDEX offboardings_order ON offboardings (workspace_id, ended_at, id);
 
@@ -322,6 +466,31 @@ CREATE TABLE ownership_takeovers (
 );
 
 CREATE UNIQUE INDEX ownership_takeovers_one_open ON ownership_takeovers (workspace_id) WHERE state = 'frozen';
+
+CREATE TABLE ownership_transfers (
+    id           text NOT NULL PRIMARY KEY,
+    workspace_id text NOT NULL REFERENCES workspaces (id),
+    from_id      text NOT NULL REFERENCES people (id),
+    to_id        text NOT NULL REFERENCES people (id),
+    state        text NOT NULL CHECK (state IN ('open', 'done', 'declined', 'cancelled', 'expired')),
+    reason       text NOT NULL DEFAULT '',
+    created_at   datetime NOT NULL,
+    expires_at   datetime NOT NULL,
+    ended_at     datetime,
+    CHECK (from_id <> to_id),
+    CHECK ((state = 'open') = (ended_at IS NULL))
+);
+
+CREATE UNIQUE INDEX ownership_transfers_open ON ownership_transfers (workspace_id) WHERE state = 'open';
+
+CREATE INDEX ownership_transfers_sweep ON ownership_transfers (expires_at) WHERE state = 'open';
+
+CREATE TRIGGER ownership_transfers_guard BEFORE UPDATE ON ownership_transfers
+WHEN OLD.state <> 'open' OR NEW.id <> OLD.id OR NEW.workspace_id <> OLD.workspace_id OR NEW.from_id <> OLD.from_id OR NEW.to_id <> OLD.to_id
+  OR NEW.expires_at > OLD.expires_at
+BEGIN
+  SELECT RAISE(ABORT, 'ownership transfer: it has ended, or a bound field would change');
+END;
 
 CREATE TABLE pairings (
     id            text NOT NULL PRIMARY KEY,
@@ -410,7 +579,7 @@ CREATE TABLE people (
     created_at    datetime NOT NULL,
     updated_at    datetime NOT NULL,
     deleted_at    datetime
-, name_key text NOT NULL DEFAULT '', manager_id text, search text NOT NULL DEFAULT '{}', role_mapped boolean NOT NULL DEFAULT false, active_before boolean NOT NULL DEFAULT false);
+, name_key text NOT NULL DEFAULT '', manager_id text, search text NOT NULL DEFAULT '{}', role_mapped boolean NOT NULL DEFAULT false, active_before boolean NOT NULL DEFAULT false, forgotten_at datetime);
 
 CREATE INDEX people_admins ON people (workspace_id, active) WHERE role IN ('owner', 'super_admin', 'admin') AND deleted_at IS NULL;
 
@@ -431,6 +600,8 @@ CREATE UNIQUE INDEX people_one_owner ON people (workspace_id) WHERE role = 'owne
 CREATE INDEX people_order ON people (workspace_id, created_at, id) WHERE deleted_at IS NULL;
 
 CREATE INDEX people_role_mapped ON people (workspace_id) WHERE role_mapped AND deleted_at IS NULL;
+
+CREATE INDEX people_to_forget ON people (deleted_at, id) WHERE deleted_at IS NOT NULL AND forgotten_at IS NULL;
 
 CREATE UNIQUE INDEX people_user_name ON people (workspace_id, user_name_key) WHERE deleted_at IS NULL;
 
@@ -654,6 +825,44 @@ BEGIN
   SELECT RAISE(ABORT, 'recovery request: it has ended, or a bound field would change');
 END;
 
+CREATE TABLE removal_counts (
+    workspace_id text NOT NULL,
+    kind         text NOT NULL CHECK (kind IN ('members', 'roles')),
+    minute       datetime NOT NULL,
+    shard        integer NOT NULL,
+    n            bigint NOT NULL,
+    PRIMARY KEY (workspace_id, kind, minute, shard)
+);
+
+CREATE TABLE replicas (
+    id         text NOT NULL PRIMARY KEY,
+    host       text NOT NULL,
+    keys       text NOT NULL,
+    started_at datetime NOT NULL,
+    seen_at    datetime NOT NULL
+);
+
+CREATE TABLE saml_assertions (
+    workspace_id text NOT NULL REFERENCES workspaces (id),
+    hash         blob NOT NULL,
+    expires_at   datetime NOT NULL,
+    PRIMARY KEY (workspace_id, hash)
+);
+
+CREATE INDEX saml_assertions_expires_at ON saml_assertions (expires_at);
+
+CREATE TABLE saml_keys (
+    id           text NOT NULL PRIMARY KEY,
+    workspace_id text NOT NULL REFERENCES workspaces (id),
+    signs        boolean NOT NULL,
+    key_sealed   blob NOT NULL,
+    certificate  blob NOT NULL,
+    expires_at   datetime NOT NULL,
+    created_at   datetime NOT NULL
+);
+
+CREATE UNIQUE INDEX saml_keys_one_each ON saml_keys (workspace_id, signs);
+
 CREATE TABLE scim_rules (
     workspace_id text NOT NULL PRIMARY KEY REFERENCES workspaces (id),
     mapping      text NOT NULL DEFAULT '{}',
@@ -683,6 +892,39 @@ CREATE TABLE scim_schemas (
 
 CREATE UNIQUE INDEX scim_schemas_urn ON scim_schemas (workspace_id, urn_key);
 
+CREATE TABLE scim_token_addresses (
+    token_id   text NOT NULL REFERENCES scim_tokens (id),
+    ip         text NOT NULL,
+    client     text NOT NULL DEFAULT '',
+    user_agent text NOT NULL DEFAULT '',
+    first_at   datetime NOT NULL,
+    last_at    datetime NOT NULL,
+    refused_at datetime,
+    PRIMARY KEY (token_id, ip)
+);
+
+CREATE INDEX scim_token_addresses_last_at ON scim_token_addresses (last_at);
+
+CREATE TABLE scim_token_views (
+    id           text NOT NULL PRIMARY KEY,
+    workspace_id text NOT NULL REFERENCES workspaces (id),
+    token_id     text NOT NULL REFERENCES scim_tokens (id),
+    kind         text NOT NULL CHECK (kind IN ('viewed', 'regenerated', 'printed')),
+    person_id    text NOT NULL DEFAULT '',
+    person_name  text NOT NULL DEFAULT '',
+    device       text NOT NULL DEFAULT '',
+    ip           text NOT NULL DEFAULT '',
+    user_agent   text NOT NULL DEFAULT '',
+    at           datetime NOT NULL,
+    shown        integer NOT NULL DEFAULT 0,
+    hidden       integer NOT NULL DEFAULT 0,
+    copied       integer NOT NULL DEFAULT 0,
+    copied_at    datetime,
+    closed_at    datetime
+);
+
+CREATE INDEX scim_token_views_token ON scim_token_views (token_id, at);
+
 CREATE TABLE scim_tokens (
     id            text NOT NULL PRIMARY KEY,
     workspace_id  text NOT NULL REFERENCES workspaces (id),
@@ -697,9 +939,13 @@ CREATE TABLE scim_tokens (
     revoked_at    datetime,
     last_used_at  datetime,
     last_used_by  text NOT NULL DEFAULT ''
-, shown_at datetime);
+, shown_at datetime, reason text NOT NULL DEFAULT '', note text NOT NULL DEFAULT '', replaces text NOT NULL DEFAULT '', replaced_at datetime, exposed boolean NOT NULL DEFAULT false, ended_by text NOT NULL DEFAULT '', warned_days integer, overlap_warned_at datetime, address_mode text NOT NULL DEFAULT 'off' CHECK (address_mode IN ('off', 'observe', 'enforce')), addresses text NOT NULL DEFAULT '');
 
 CREATE UNIQUE INDEX scim_tokens_digest ON scim_tokens (digest);
+
+CREATE INDEX scim_tokens_ending ON scim_tokens (valid_until) WHERE valid_until IS NOT NULL;
+
+CREATE INDEX scim_tokens_expiring ON scim_tokens (expires_at) WHERE expires_at IS NOT NULL;
 
 CREATE UNIQUE INDEX scim_tokens_one_active ON scim_tokens (workspace_id) WHERE state = 'active';
 
@@ -713,16 +959,36 @@ CREATE TABLE scim_totals (
     PRIMARY KEY (workspace_id, kind, shard)
 );
 
-CREATE TABLE server_keys (
-    kid        text NOT NULL PRIMARY KEY,
-    purpose    text NOT NULL CHECK (purpose IN ('challenge', 'vapid', 'cursor')),
-    sealed     blob NOT NULL,
-    public_key blob NOT NULL,
-    created_at datetime NOT NULL,
-    retired_at datetime
-, successor text NOT NULL DEFAULT '', announcement blob, announcement_sig blob, ended_at datetime);
+CREATE TABLE "server_keys" (
+    kid              text NOT NULL PRIMARY KEY,
+    purpose          text NOT NULL CHECK (purpose IN ('challenge', 'vapid', 'cursor', 'audit')),
+    sealed           blob NOT NULL,
+    public_key       blob NOT NULL,
+    created_at       datetime NOT NULL,
+    retired_at       datetime,
+    successor        text NOT NULL DEFAULT '',
+    announcement     blob,
+    announcement_sig blob,
+    ended_at         datetime
+);
 
 CREATE UNIQUE INDEX server_keys_one_current ON server_keys (purpose) WHERE retired_at IS NULL;
+
+CREATE TABLE session_ends (
+    session_hash blob NOT NULL,
+    workspace_id text NOT NULL REFERENCES workspaces (id),
+    ended_at     datetime NOT NULL,
+    PRIMARY KEY (session_hash, workspace_id)
+);
+
+CREATE INDEX session_ends_ended_at ON session_ends (ended_at);
+
+CREATE TABLE session_limits (
+    workspace_id text NOT NULL PRIMARY KEY REFERENCES workspaces (id),
+    idle_seconds bigint NOT NULL CHECK (idle_seconds > 0),
+    life_seconds bigint NOT NULL CHECK (life_seconds > 0),
+    changed_at   datetime NOT NULL
+);
 
 CREATE TABLE sessions (
     token_hash text NOT NULL PRIMARY KEY,
@@ -745,7 +1011,7 @@ CREATE TABLE sign_ins (
     verified_at  datetime NOT NULL,
     last_seen_at datetime NOT NULL,
     ip           text NOT NULL DEFAULT '',
-    user_agent   text NOT NULL DEFAULT '', method text NOT NULL DEFAULT 'password',
+    user_agent   text NOT NULL DEFAULT '', method text NOT NULL DEFAULT 'password', sso_session_id text NOT NULL DEFAULT '',
     PRIMARY KEY (session_hash, workspace_id)
 );
 
@@ -772,9 +1038,19 @@ CREATE TABLE sso_requests (
     return_to    text NOT NULL,
     tested_by    text NOT NULL DEFAULT '',
     expires_at   datetime NOT NULL
-);
+, outcome text NOT NULL DEFAULT '');
 
 CREATE INDEX sso_requests_expires_at ON sso_requests (expires_at);
+
+CREATE TABLE sso_sessions (
+    id           text NOT NULL PRIMARY KEY,
+    workspace_id text NOT NULL REFERENCES workspaces (id),
+    issuer       text NOT NULL,
+    hint_sealed  blob NOT NULL,
+    expires_at   datetime NOT NULL
+);
+
+CREATE INDEX sso_sessions_expires_at ON sso_sessions (expires_at);
 
 CREATE TABLE sso_subjects (
     workspace_id text NOT NULL REFERENCES workspaces (id),
@@ -788,6 +1064,12 @@ CREATE TABLE sso_subjects (
 );
 
 CREATE INDEX sso_subjects_person ON sso_subjects (person_id);
+
+CREATE TABLE sync_told (
+    workspace_id text NOT NULL PRIMARY KEY REFERENCES workspaces(id),
+    state        text NOT NULL,
+    told_at      datetime NOT NULL
+);
 
 CREATE TABLE team_members (
     team_id      text NOT NULL,
@@ -831,6 +1113,8 @@ CREATE INDEX teams_external_id ON teams (workspace_id, external_id) WHERE delete
 
 CREATE INDEX teams_order ON teams (workspace_id, created_at, id) WHERE deleted_at IS NULL;
 
+CREATE INDEX teams_to_forget ON teams (deleted_at, id) WHERE deleted_at IS NOT NULL;
+
 CREATE TRIGGER teams_total_changed AFTER UPDATE OF source, deleted_at ON teams
     WHEN (OLD.source = 'directory' AND OLD.deleted_at IS NULL) <> (NEW.source = 'directory' AND NEW.deleted_at IS NULL) BEGIN
     INSERT INTO scim_totals (workspace_id, kind, shard, total)
@@ -847,6 +1131,42 @@ CREATE TRIGGER teams_total_inserted AFTER INSERT ON teams WHEN NEW.source = 'dir
         ON CONFLICT (workspace_id, kind, shard) DO UPDATE SET total = total + 1;
 END;
 
+CREATE TABLE webhook_deliveries (
+    id           text NOT NULL PRIMARY KEY,
+    webhook_id   text NOT NULL REFERENCES webhooks(id) ON DELETE CASCADE,
+    event_id     text NOT NULL,
+    type         text NOT NULL,
+    body         text NOT NULL,
+    created_at   datetime NOT NULL,
+    state        text NOT NULL CHECK (state IN ('waiting', 'delivered', 'failed')),
+    attempts     integer NOT NULL DEFAULT 0,
+    status       integer NOT NULL DEFAULT 0, -- of the last answer; 0 is none
+    error        text NOT NULL DEFAULT '',
+    took_ms      integer NOT NULL DEFAULT 0,
+    tried_at     datetime
+);
+
+CREATE INDEX webhook_deliveries_age ON webhook_deliveries (created_at);
+
+CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (webhook_id, created_at, id);
+
+CREATE TABLE webhooks (
+    id           text NOT NULL PRIMARY KEY,
+    workspace_id text NOT NULL REFERENCES workspaces(id),
+    url          text NOT NULL,
+    events       text NOT NULL, -- beginnings of event types, such as "user."
+    secret_sealed     blob NOT NULL,
+    old_secret_sealed blob, -- signs beside the new one until old_until
+    old_until    datetime,
+    position     bigint NOT NULL, -- of the audit's chain, up to which events were handed on
+    created_by   text NOT NULL,
+    created_at   datetime NOT NULL,
+    stopped_at   datetime,
+    failing_at   datetime
+);
+
+CREATE INDEX webhooks_workspace ON webhooks (workspace_id, created_at, id);
+
 CREATE TABLE workspaces (
     id                   text NOT NULL PRIMARY KEY,
     slug                 text NOT NULL,
@@ -854,6 +1174,6 @@ CREATE TABLE workspaces (
     confirmation_policy  text NOT NULL DEFAULT 'risk' CHECK (confirmation_policy IN ('risk', 'code', 'tap')),
     confirmation_seconds integer NOT NULL DEFAULT 300 CHECK (confirmation_seconds BETWEEN 60 AND 600),
     created_at           datetime NOT NULL
-, show_once boolean NOT NULL DEFAULT false, two_admins boolean NOT NULL DEFAULT false, same_network boolean NOT NULL DEFAULT false, freeze_on_report boolean NOT NULL DEFAULT false, frozen_at datetime, frozen_by text NOT NULL DEFAULT '');
+, show_once boolean NOT NULL DEFAULT false, two_admins boolean NOT NULL DEFAULT false, same_network boolean NOT NULL DEFAULT false, freeze_on_report boolean NOT NULL DEFAULT false, frozen_at datetime, frozen_by text NOT NULL DEFAULT '', passkeys boolean NOT NULL DEFAULT false);
 
 CREATE UNIQUE INDEX workspaces_slug ON workspaces (slug);

@@ -11,6 +11,14 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
+//go:embed src/i18n/en-console.json src/i18n/de-console.json
+var words embed.FS
+
+// Words is the console's catalogue in a language ("en" or "de"), name → sentence as JSON: mails say things as the console does.
+func Words(language string) ([]byte, error) {
+	return words.ReadFile("src/i18n/" + language + "-console.json")
+}
+
 // Console returns the built console: index.html, theme.js and assets.
 func Console() (fs.FS, error) { return built("console") }
 

@@ -45,6 +45,9 @@ func (s *story) control(t *testing.T) string {
 		s.clock.Add(int64(time.Duration(in.MS) * time.Millisecond))
 		return map[string]int64{"now": s.now().UnixMilli()}, nil
 	})
+	on("saml-key", func(_ context.Context, in asking) (any, error) {
+		return s.samlKey(in.MS / (24 * time.Hour).Milliseconds())
+	})
 	on("start", func(context.Context, asking) (any, error) { return nil, s.start() })
 	on("stop", func(context.Context, asking) (any, error) { return nil, s.stop() })
 	on("line", s.setLine)
@@ -60,10 +63,18 @@ func (s *story) control(t *testing.T) string {
 		return map[string]int{"count": s.push.Requests(in.Address)}, nil
 	})
 	on("renew-token", func(_ context.Context, in asking) (any, error) { return nil, s.renewToken(in.Workspace, in.Email) })
+	on("workspace", func(_ context.Context, in asking) (any, error) { return nil, s.makeWorkspace(in) })
+	on("recover", func(_ context.Context, in asking) (any, error) { return s.recoveryLink(in.Workspace, in.Email) })
 	on("confirmation", func(_ context.Context, in asking) (any, error) {
 		state, reason, err := s.row(in.ID)
 		return map[string]string{"state": state, "reason": reason}, err
 	})
+	on("dns", func(_ context.Context, in asking) (any, error) {
+		s.setTXT(in.Name, in.Text)
+		return nil, nil
+	})
+	on("scim", s.scim)
+	on("verify", s.verify)
 	on("native", func(ctx context.Context, in asking) (any, error) {
 		sas, err := s.pairNative(ctx, in.Kind, in.Name, in.Link)
 		return map[string]string{"sas": sas}, err
@@ -91,20 +102,23 @@ func (s *story) control(t *testing.T) string {
 
 // asking is the body of every request to the control server; each uses the fields it needs.
 type asking struct {
-	Address   string `json:"address"`
-	Code      string `json:"code"`
-	Email     string `json:"email"`
-	ID        string `json:"id"`
-	Key       string `json:"application_server_key"`
-	Kind      string `json:"kind"`
-	Line      string `json:"line"`
-	Link      string `json:"link"`
-	Mode      string `json:"mode"`
-	MS        int64  `json:"ms"`
-	Name      string `json:"name"`
-	Text      string `json:"text"`
-	Where     string `json:"where"`
-	Workspace string `json:"workspace"`
+	Address   string          `json:"address"`
+	Body      json.RawMessage `json:"body"`
+	Code      string          `json:"code"`
+	Email     string          `json:"email"`
+	ID        string          `json:"id"`
+	Key       string          `json:"application_server_key"`
+	Kind      string          `json:"kind"`
+	Line      string          `json:"line"`
+	Link      string          `json:"link"`
+	Method    string          `json:"method"`
+	Mode      string          `json:"mode"`
+	MS        int64           `json:"ms"`
+	Name      string          `json:"name"`
+	Path      string          `json:"path"`
+	Text      string          `json:"text"`
+	Where     string          `json:"where"`
+	Workspace string          `json:"workspace"`
 }
 
 func (s *story) line(name string) (*wire, error) {

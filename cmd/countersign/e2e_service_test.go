@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -36,8 +37,10 @@ type story struct {
 	ended     chan error
 	addresses []string // where pushes may have gone
 	natives   map[string]*native
-	seen      []sighting // what the browsers told: page sources, storage, addresses
-	shown     []secret   // what the browsers say they were shown
+	seen      []sighting          // what the browsers told: page sources, storage, addresses
+	shown     []secret            // what the browsers say they were shown
+	records   map[string][]string // DNS: texts by name
+	provider  string              // the token with which the story's identity provider calls; "" while it has none that works
 }
 
 // newStory makes an empty database of that kind and everything around it. The service is not started.
@@ -136,6 +139,7 @@ func (s *story) start() error {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- p.serve(cfg, serving{migrate: true, log: p.logger(slog.LevelDebug), welcome: func(ctx context.Context, running *service) error {
+			running.domains.SSO.LookupTXT = s.lookupTXT
 			return running.sayFirstRun(ctx, p)
 		}})
 	}()
@@ -189,6 +193,28 @@ func (s *story) renewToken(workspace, email string) error {
 		"--overlap", "0s", "--without-confirmation")
 	s.see("the result of token regenerate", result.String())
 	return err
+}
+
+// makeWorkspace makes one more workspace: Kind is its Owner's name and Text the password.
+func (s *story) makeWorkspace(in asking) error {
+	var result bytes.Buffer
+	p := s.process(context.Background(), &result, s.log)
+	p.stdin = strings.NewReader(in.Text + "\n")
+	_, parsed, err := parse(p, "workspace", "create", "--slug", in.Workspace, "--name", in.Name, "--owner-name", in.Kind, "--owner-email", in.Email, "--owner-password-stdin")
+	if err != nil {
+		return err
+	}
+	return parsed.Run()
+}
+
+// recoveryLink is what the operator makes for somebody whom nobody else can help.
+func (s *story) recoveryLink(workspace, email string) (map[string]string, error) {
+	var result bytes.Buffer
+	if err := s.command(&result, "recover", "--workspace", workspace, "--email", email); err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	return out, json.Unmarshal(result.Bytes(), &out)
 }
 
 // row reads how a confirmation stands in the database.

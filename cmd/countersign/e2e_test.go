@@ -26,7 +26,7 @@ func TestJourneyJ3OnPostgres(t *testing.T) {
 }
 
 // longestStory ends a run that hangs.
-const longestStory = 15 * time.Minute
+const longestStory = 30 * time.Minute
 
 // browse starts the service, lets the browsers live a set of journeys, and then looks for secrets where none may be.
 func (s *story) browse(t *testing.T, journeys string) {

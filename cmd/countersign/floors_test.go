@@ -19,7 +19,7 @@ var floors = [][]string{
 	1: {"internal/database", "internal/httpkit", "internal/scim", "internal/hub/relay", "internal/push/fcm", "internal/push/apns", "internal/push/webpush", "internal/localca"},
 	2: {"internal/audit", "internal/outbox", "internal/serverkeys", "internal/reseal", "internal/server", "internal/limit", "internal/notice"},
 	3: {"internal/passkey", "internal/sso", "internal/directory", "internal/workspace", "internal/provisioning"},
-	4: {"internal/device", "internal/signin"},
+	4: {"internal/device", "internal/signin", "internal/apikey", "internal/mail", "internal/webhook"},
 	5: {"internal/confirm"},
 	6: {"internal/assembly"},
 	7: {"mobileapi", "internal/consoleapi", "internal/dialogapi", "internal/scimapi", "internal/seed"},

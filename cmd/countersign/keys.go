@@ -23,12 +23,15 @@ type (
 	keysInitCmd   struct{ config.Store }
 	keysRotateCmd struct {
 		config.Store
-		What  string `arg:"" optional:"" default:"keyset" enum:"keyset,challenge,vapid" help:"keyset: what seals secrets in the database. challenge: what signs what phones are asked. vapid: what Web Push services know this server by."`
+		What  string `arg:"" optional:"" default:"keyset" enum:"keyset,challenge,vapid,audit" help:"keyset: what seals secrets in the database. challenge: what signs what phones are asked. vapid: what Web Push services know this server by. audit: what signs the audit."`
 		Stage bool   `help:"keyset only: add the key, and let it open and not seal yet, until 'keys promote': for replicas with copies of the file."`
 	}
-	keysPromoteCmd struct{ config.Store }
-	keysResealCmd  struct{ config.Store }
-	keysRemoveCmd  struct {
+	keysPromoteCmd struct {
+		config.Store
+		Force bool `help:"Do it although a process that runs may not have the key: what is sealed from then on it cannot open."`
+	}
+	keysResealCmd struct{ config.Store }
+	keysRemoveCmd struct {
 		config.Store
 		ID uint32 `arg:"" help:"Id of a key of the keyset, as 'keys status' shows it."`
 	}
@@ -47,6 +50,7 @@ type keysResult struct {
 	// Sealed counts, for each place in the database, the values sealed with each key of the keyset.
 	Sealed     map[string]map[uint32]int64 `json:"sealed,omitempty"`
 	ServerKeys []serverKey                 `json:"server_keys,omitempty"`
+	Replicas   []reseal.Replica            `json:"replicas,omitempty"` // the processes that run, and the keys each has
 	Database   string                      `json:"database,omitempty"` // why it was not looked at
 }
 
@@ -55,6 +59,8 @@ type serverKey struct {
 	serverkeys.State
 	Holding int64 `json:"holding"`
 }
+
+var errNoDatabase = errors.New("there is no database yet")
 
 // file is the keyset's: the one named, or the one in the data folder.
 func file(s config.Store) string {
@@ -118,10 +124,55 @@ func (p *process) rotate(db *database.DB, v *vault.Vault, what serverkeys.Purpos
 
 // Run is `countersign keys promote`.
 func (c keysPromoteCmd) Run(p *process) error {
-	if err := vault.Promote(file(c.Store)); err != nil {
+	name := file(c.Store)
+	if !c.Force {
+		if err := p.everywhere(c.Store, name); err != nil {
+			return fmt.Errorf("%w; --force does it all the same", err)
+		}
+	}
+	if err := vault.Promote(name); err != nil {
 		return err
 	}
-	return status(p, file(c.Store))
+	return status(p, name)
+}
+
+// everywhere is an error unless every process that runs can open with the youngest key of the keyset.
+func (p *process) everywhere(s config.Store, name string) error {
+	v, err := vault.Open(name)
+	if err != nil {
+		return err
+	}
+	keys := v.Info().Keys
+	youngest := keys[len(keys)-1]
+	if youngest == v.Info().Primary {
+		return nil // there is nothing to promote, which vault.Promote says
+	}
+	var behind []string
+	err = p.withKeys(s, func(db *database.DB, _ *vault.Vault) error {
+		all, err := replicas(p.ctx, db)
+		for _, r := range reseal.Without(all, youngest) {
+			behind = append(behind, fmt.Sprintf("%s (started %s, last seen %s)", r.Host, r.StartedAt.Format(time.RFC3339), r.SeenAt.Format(time.RFC3339)))
+		}
+		return err
+	})
+	switch {
+	case errors.Is(err, errNoDatabase):
+		return nil
+	case err != nil:
+		return fmt.Errorf("whether each process has the key cannot be seen: %w", err)
+	case len(behind) > 0:
+		return fmt.Errorf("key %d is not yet on %s: copy the file there; a process reads it within a second, and one that was killed is forgotten after a minute",
+			youngest, strings.Join(behind, ", "))
+	}
+	return nil
+}
+
+func replicas(ctx context.Context, db *database.DB) ([]reseal.Replica, error) {
+	now, err := db.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return reseal.Replicas(db.Read(ctx), now)
 }
 
 // Run is `countersign keys reseal`.
@@ -177,11 +228,14 @@ func (c keysStatusCmd) Run(p *process) error {
 		if out.Sealed, err = sealedWith(p.ctx, db); err != nil {
 			return err
 		}
+		if out.Replicas, err = replicas(p.ctx, db); err != nil {
+			return err
+		}
 		out.ServerKeys, err = p.serverKeys(db, v)
 		return err
 	})
 	if err != nil {
-		out.Sealed, out.ServerKeys, out.Database = nil, nil, err.Error()
+		out.Sealed, out.Replicas, out.ServerKeys, out.Database = nil, nil, nil, err.Error()
 	}
 	return p.result(out)
 }
@@ -240,6 +294,8 @@ func (s *service) endKey(p *process, k serverkeys.State, holding int64, yes bool
 	switch {
 	case k.Purpose == serverkeys.Cursor:
 		return errors.New("nothing holds to a cursor key")
+	case k.Purpose == serverkeys.Audit:
+		return errors.New("what an audit key has signed stays signed: there is nothing to end")
 	case k.RetiredAt == nil:
 		return fmt.Errorf("%s: %w (`countersign keys rotate %s`)", k.Kid, serverkeys.ErrCurrent, k.Purpose)
 	case !yes:
@@ -268,7 +324,7 @@ func (p *process) withKeys(s config.Store, do func(*database.DB, *vault.Vault) e
 	}
 	if name, ok := strings.CutPrefix(d.URL.Reveal(), "sqlite://"); ok {
 		if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
-			return errors.New("there is no database yet")
+			return errNoDatabase
 		}
 	}
 	db, err := p.open(d)

@@ -2,12 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/dbtest"
 	"github.com/countersign/countersign/internal/serverkeys"
 )
@@ -79,6 +82,14 @@ func TestAStagedKeyIsCopiedBeforeItSeals(t *testing.T) {
 		if err := os.WriteFile(copied, staged, 0o600); err != nil {
 			t.Fatal(err)
 		}
+		onAnother(t, env, first) // it runs, and the copy has not reached it
+		if early := countersign(t, env, "", "keys", "promote"); early.code != failed || !strings.Contains(early.stderr, "other.acme.test") {
+			t.Errorf("promoted before it is everywhere: %d %s", early.code, early.stderr)
+		}
+		if k := keysOf(t, env); k.Primary != first || len(k.Replicas) != 1 {
+			t.Errorf("after a refused promotion: %+v %+v", k.Info, k.Replicas)
+		}
+		onAnother(t, env, keysOf(t, env).Keys...)
 		countersign(t, env, "", "keys", "promote").must(t, done)
 		countersign(t, env, "", "keys", "reseal").must(t, done)
 		there := map[string]string{"COUNTERSIGN_KEYSET": copied, "COUNTERSIGN_DATABASE_URL": env["COUNTERSIGN_DATABASE_URL"], "COUNTERSIGN_DATA_DIR": t.TempDir()}
@@ -89,10 +100,30 @@ func TestAStagedKeyIsCopiedBeforeItSeals(t *testing.T) {
 		if again := countersign(t, env, "", "keys", "promote"); again.code != failed || !strings.Contains(again.stderr, "--stage") {
 			t.Errorf("promoted twice: %d %s", again.code, again.stderr)
 		}
+		countersign(t, env, "", "keys", "rotate", "--stage").must(t, done)
+		countersign(t, env, "", "keys", "promote", "--force").must(t, done)
 		if o := countersign(t, env, "", "keys", "rotate", "challenge", "--stage"); o.code != wrongUse {
 			t.Errorf("a challenge key was staged: %d", o.code)
 		}
 	})
+}
+
+// onAnother makes a process on another machine that runs with these keys.
+func onAnother(t *testing.T, env map[string]string, keys ...uint32) {
+	t.Helper()
+	db, err := database.Open(t.Context(), env["COUNTERSIGN_DATABASE_URL"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.InTx(t.Context(), func(tx database.Tx) error {
+		now, err := tx.Now()
+		text := strings.Trim(strings.ReplaceAll(fmt.Sprint(keys), " ", ","), "[]")
+		return errors.Join(err, tx.Exec("DELETE FROM replicas").Error,
+			tx.Exec("INSERT INTO replicas (id, host, keys, started_at, seen_at) VALUES ('rep_1', 'other.acme.test', ?, ?, ?)", text, now, now.Add(time.Hour)).Error)
+	}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestKeysOfTheServerAreRotatedAndEnded(t *testing.T) {

@@ -52,6 +52,11 @@ type commands struct {
 	Token struct {
 		Regenerate tokenRegenerateCmd `cmd:"" help:"Make a new SCIM token for somebody who asked support for it."`
 	} `cmd:"" help:"SCIM tokens."`
+	Audit struct {
+		Verify auditVerifyCmd `cmd:"" help:"Check that nobody changed the audit: a signed export, without a network, or a workspace where it lies."`
+		Key    auditKeyCmd    `cmd:"" help:"Print the fingerprints of the keys that sign the audit."`
+		Erase  auditEraseCmd  `cmd:"" help:"Take a person's name, addresses and details out of the audit; the chain stays whole."`
+	} `cmd:"" help:"The audit of what was done."`
 	Recover recoverCmd `cmd:"" help:"Break-glass: a link with which a person can pair a new phone."`
 	Unlock  unlockCmd  `cmd:"" help:"End the lock that wrong codes brought on somebody; with --freeze also a workspace's freeze after a report."`
 	Doctor  doctorCmd  `cmd:"" help:"Check the database, keyset, clock, addresses and push credentials."`

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/outbox"
 	"github.com/countersign/countersign/internal/push"
 	"github.com/countersign/countersign/internal/server"
@@ -100,4 +101,33 @@ func (c counted) Send(ctx context.Context, to push.Address, m push.Message) push
 	c.metrics.pushes.WithLabelValues(string(to.Kind), string(r.Outcome)).Inc()
 	c.log.Info("push", "provider", string(to.Kind), "outcome", string(r.Outcome), "reason", r.Reason, "confirmation", m.Confirmation)
 	return r
+}
+
+// audit adds the tail that is not sealed: it should be a second old at most.
+func (m *metrics) audit(c *audit.Chains, log *slog.Logger) {
+	m.registry.MustRegister(auditTail{c, log,
+		prometheus.NewDesc("countersign_audit_unsealed_events", "Committed audit events that are not sealed yet, 10,000 at most.", nil, nil),
+		prometheus.NewDesc("countersign_audit_unsealed_seconds", "Age of the oldest of them.", nil, nil)})
+}
+
+type auditTail struct {
+	chains       *audit.Chains
+	log          *slog.Logger
+	events, aged *prometheus.Desc
+}
+
+// Describe is prometheus.Collector.
+func (s auditTail) Describe(ch chan<- *prometheus.Desc) { ch <- s.events; ch <- s.aged }
+
+// Collect is prometheus.Collector.
+func (s auditTail) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	t, err := s.chains.Unsealed(ctx, "")
+	if err != nil {
+		s.log.Warn("metrics: audit", "err", err)
+		return
+	}
+	ch <- prometheus.MustNewConstMetric(s.events, prometheus.GaugeValue, float64(t.Events))
+	ch <- prometheus.MustNewConstMetric(s.aged, prometheus.GaugeValue, t.Oldest.Seconds())
 }

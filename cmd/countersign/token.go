@@ -14,7 +14,6 @@ import (
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/ident"
-	"github.com/countersign/countersign/internal/notice"
 	"github.com/countersign/countersign/internal/workspace"
 )
 
@@ -104,11 +103,14 @@ func (s *service) regenerate(ctx context.Context, c tokenRegenerateCmd, person d
 	by := operator(c.Operator)
 	by.Workspace = person.Workspace
 	err = s.db.InTx(ctx, func(tx database.Tx) (err error) {
-		if t.Plain, t.Info, t.Previous, err = s.domains.Workspaces.Regenerate(tx, by, person.Workspace, c.Reason, c.Overlap); err != nil {
+		r := workspace.Renewal{Reason: c.Reason, Overlap: c.Overlap, Support: c.Operator, For: person.ID}
+		if t.Plain, t.Info, t.Previous, err = s.domains.Workspaces.Renew(tx, by, person.Workspace, r); err != nil {
 			return err
 		}
-		if err := tellRegenerated(tx, c, person); err != nil {
-			return err
+		if c.Print {
+			if err := s.domains.Workspaces.Handed(tx, by, t.Info, workspace.PrintedToken, "", "", t.Info.CreatedAt); err != nil {
+				return err
+			}
 		}
 		return audit.Record(tx, by, "token.regenerated_without_confirmation", t.Info.ID,
 			audit.Detail{"requested_by": person.ID, "reason": c.Reason, "printed": c.Print})
@@ -116,26 +118,12 @@ func (s *service) regenerate(ctx context.Context, c tokenRegenerateCmd, person d
 	return t, err
 }
 
-// tellRegenerated tells every admin that no phone was asked.
-func tellRegenerated(tx database.Tx, c tokenRegenerateCmd, person directory.Person) error {
-	now, err := tx.Now()
-	if err != nil {
-		return err
-	}
-	admins, err := directory.Admins(tx.DB, person.Workspace)
-	if err != nil {
-		return err
-	}
-	params := notice.Params{"operator": c.Operator, "reason": c.Reason, "person": person.Name}
-	return notice.Tell(tx, person.Workspace, admins, "token.regenerated", params, now)
-}
-
 // regenerateConfirmed asks the person's phone first. The terminal plays the part of the browser: it has a session of its own for this one
 // question, and shows the six digits that the operator reads out.
 func (s *service) regenerateConfirmed(p *process, c tokenRegenerateCmd, person directory.Person) (confirm.Token, error) {
 	by := actor.Actor{Kind: actor.Operator, Workspace: person.Workspace, Person: person.ID, Name: person.Name, Role: string(person.Role),
 		Session: ident.Hash(ident.Secret(32)), UserAgent: "countersign token regenerate (" + c.Operator + ")"}
-	params, err := json.Marshal(map[string]any{"reason": c.Reason, "overlap_seconds": int64(c.Overlap / time.Second)})
+	params, err := json.Marshal(map[string]any{"reason": c.Reason, "overlap_seconds": int64(c.Overlap / time.Second), "support": c.Operator})
 	if err != nil {
 		return confirm.Token{}, err
 	}

@@ -57,7 +57,10 @@ func newService(cfg config.Config, db *database.DB, log *slog.Logger, lan *local
 		}
 	}
 	deps := assembly.Deps{DB: db, Vault: v, Log: log, PublicURL: cfg.PublicURL.String(), CompanionURL: cfg.CompanionURL.String(), Idle: cfg.SessionIdle,
-		Push: counted{out, s.metrics, log}, CheckEndpoint: out.check, Now: time.Now}
+		Push: counted{out, s.metrics, log}, CheckEndpoint: out.check, Brand: cfg.Brand, WebhookHosts: cfg.PushAllowHosts, Now: time.Now}
+	if deps.Mail, deps.WebhookRoots, err = posting(cfg); err != nil {
+		return nil, err
+	}
 	if !cfg.SQLite {
 		deps.ListenURL = cfg.DirectURL.Reveal()
 	}
@@ -88,9 +91,11 @@ func (s *service) doors(ctx context.Context) error {
 	s.dialogs = dialogapi.New(dialogapi.Deps{Confirms: d.Confirms, Hub: d.Hub, Sessions: d.Signin, PublicURL: s.cfg.PublicURL.String(),
 		TenantURL: tenantURL, Log: s.log})
 	s.console, err = consoleapi.New(consoleapi.Deps{DB: s.db, SignIn: d.Signin, Directory: d.Directory, Devices: d.Devices, Confirms: d.Confirms,
-		SyncLog: d.SyncLog, Replay: s.scim.Replay, PublicURL: s.cfg.PublicURL.String(), CompanionURL: s.cfg.CompanionURL.String(), Brand: s.cfg.Brand})
+		SyncLog: d.SyncLog, Audit: d.Audit, APIKeys: d.APIKeys, Mail: d.Mail, Webhooks: d.Webhooks, Replay: s.scim.Replay, PublicURL: s.cfg.PublicURL.String(), CompanionURL: s.cfg.CompanionURL.String(), Brand: s.cfg.Brand})
 	s.metrics.outbox(d.Outbox, s.log)
+	s.metrics.audit(d.Audit, s.log)
 	s.metrics.gauge("provisioning_rows_dropped", "Rows of the provisioning log that this process could not write and gave up.", func() float64 { return float64(d.SyncLog.Dropped()) })
+	s.metrics.gauge("scim_unknown_tokens", "Calls of SCIM with a token that was never one of this service.", func() float64 { return float64(s.scim.UnknownTokens()) })
 	s.metrics.gauge("open_dialogs", "Dialogs that wait on this process.", func() float64 { return float64(s.dialogs.Open()) })
 	return err
 }

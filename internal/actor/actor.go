@@ -25,6 +25,7 @@ type Actor struct {
 	Role      string    // role of the person at the time of the check, one of owner, super_admin, admin, user, guest
 	Device    string    // device id, for Device
 	Token     string    // SCIM token id, for Provider
+	Key       string    // API key id, for a Person whose program calls; Session is nil then
 	Session   []byte    // SHA-256 of the session cookie's value, for Person
 	SignedIn  time.Time // when this person signed in with this session
 	Verified  time.Time // when they last proved who they are with it (password or single sign-on)

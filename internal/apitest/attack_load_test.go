@@ -190,17 +190,17 @@ func TestA22_WaitingCostsLittleAndNobodyStopsTheOthers(t *testing.T) {
 		for _, id := range c.ids {
 			c.Hub.Publish("confirmation:"+id, 2)
 		}
-		if err := well.SetReadDeadline(began.Add(2 * time.Second)); err != nil {
+		if err := well.SetReadDeadline(began.Add(eventually)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := well.Read(make([]byte, 2048)); err != nil {
 			t.Errorf("the dialog beside it hears nothing: %v", err)
 		}
-		for c.doors.Open() > 1 && time.Since(began) < 2*stuckFor {
+		for c.doors.Open() > 1 && time.Since(began) < stuckFor+eventually {
 			time.Sleep(50 * time.Millisecond)
 		}
-		if took := time.Since(began); c.doors.Open() != 1 || took > stuckFor+time.Second {
-			t.Errorf("%d dialogs are open after %v", c.doors.Open(), took)
+		if c.doors.Open() != 1 {
+			t.Errorf("%d dialogs are open after %v", c.doors.Open(), time.Since(began))
 		}
 		_ = well.Close()
 	})
@@ -221,7 +221,7 @@ func TestA22_WaitingCostsLittleAndNobodyStopsTheOthers(t *testing.T) {
 			if err := send(c); err != nil && !strings.Contains(err.Error(), "reset") && !strings.Contains(err.Error(), "broken pipe") {
 				t.Errorf("%s: %v", name, err)
 			}
-			_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+			_ = c.SetReadDeadline(time.Now().Add(eventually))
 			for err == nil {
 				_, _, err = c.ReadMessage()
 			}
@@ -261,7 +261,7 @@ func FuzzFrames(f *testing.F) {
 		_, _ = conn.Write(b)
 		_ = conn.Close()
 		<-drained
-		for end := time.Now().Add(10 * time.Second); c.doors.Open() > 0; {
+		for end := time.Now().Add(eventually); c.doors.Open() > 0; {
 			if time.Now().After(end) {
 				t.Fatalf("%d dialogs stay open after %x", c.doors.Open(), b)
 			}

@@ -209,13 +209,18 @@ func TestA21_AQuestionIsNotPushedTwice(t *testing.T) {
 			had[on.Kind] = p.fake.Requests(on.Token)
 			p.fake.Script(on.Token, fakepush.Step{Do: fakepush.Drop})
 		}
+		now, err := p.DB.Now(p.Ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Offset.Stop(now) // nothing is tried again until the clock goes on
 		ids := map[string]string{android.Kind: ana.Ask().Text("id"), iphone.Kind: ben.Ask().Text("id")}
 		askers := map[string]*apitest.Browser{android.Kind: ana, iphone.Kind: ben}
 		var first sync.WaitGroup
-		for _, on := range []*phonesim.Push{android, iphone} { // what has become of each before it is tried again, two seconds later
+		for _, on := range []*phonesim.Push{android, iphone} { // what has become of each before it is tried again
 			first.Go(func() {
 				id, said := ids[on.Kind], ""
-				for end := time.Now().Add(10 * time.Second); said == "" && p.about(on.Token, map[string]bool{id: true}) == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+				for end := time.Now().Add(eventually); said == "" && p.about(on.Token, map[string]bool{id: true}) == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 					said = detail(askers[on.Kind], id)
 				}
 				if n := p.fake.Requests(on.Token) - had[on.Kind]; said == "" || n != 1 {
@@ -224,6 +229,7 @@ func TestA21_AQuestionIsNotPushedTwice(t *testing.T) {
 			})
 		}
 		first.Wait()
+		p.Offset.Stop(now.Add(5 * time.Second))
 		for _, on := range []*phonesim.Push{android, iphone} {
 			id := ids[on.Kind]
 			delivered(t, p, on.Token, id)

@@ -97,9 +97,24 @@ var owned = map[string]maker{
 		return strings.TrimPrefix(m.ana.Ask().Text("resource"), "scim_token:")
 	}},
 	"passkey":  {"passkeys", "session", passkey},
+	"webhook":  {"webhooks", "workspace", webhook},
 	"recovery": {"recovery_requests", "session", recovery},
 	"call":     {shared: "workspace"}, // tried with an id of nothing; the log of a workspace is tested where it lives
 	"domain":   {shared: "workspace"}, // likewise
+	"event":    {"audit_events", "workspace", func(t *testing.T, m *stage) string { return first(t, m.ana.Do("GET", "/v1/activity", nil), "id") }},
+	"export": {"audit_exports", "session", func(_ *testing.T, m *stage) string {
+		return m.ana.Do("POST", "/v1/activity/exports", map[string]string{"format": "csv"}).Text("id")
+	}},
+}
+
+// webhook adds one to Ana's workspace.
+func webhook(t *testing.T, m *stage) string {
+	t.Helper()
+	r := m.ana.Do("POST", "/v1/webhooks", map[string]any{"url": "https://8.8.8.8/hook", "events": []string{"user"}})
+	if r.Status != http.StatusCreated {
+		t.Fatalf("a webhook: %d %s", r.Status, r.Body)
+	}
+	return first(t, m.ana.Do("GET", "/v1/webhooks", nil), "id")
 }
 
 // passkey adds one to Ana's account.
@@ -226,6 +241,13 @@ func (m *stage) second(t *testing.T) *phonesim.Phone {
 	return p
 }
 
+// asWritten are the columns that stay as they were written of what the service's own loops write on.
+var asWritten = map[string][]string{
+	"webhook": {"id", "workspace_id", "url", "events", "secret", "old_secret", "created_by"},
+	"event":   {"id", "workspace_id", "event", "subject", "detail"},
+	"export":  {"id", "workspace_id", "person_id", "format", "query"},
+}
+
 // rows are Ana's objects as the database has them, without when somebody was last seen.
 func (m *stage) rows(t *testing.T) string {
 	t.Helper()
@@ -240,6 +262,10 @@ func (m *stage) rows(t *testing.T) string {
 		}
 		delete(row, "last_seen_at")
 		delete(row, "last_used_at")
+		delete(row, "handed_on_at") // by mail, by a loop of its own
+		if only := asWritten[kind]; only != nil {
+			maps.DeleteFunc(row, func(column string, _ any) bool { return !slices.Contains(only, column) })
+		}
 		all = append(all, fmt.Sprint(kind, row))
 	}
 	return strings.Join(all, "\n")
@@ -403,6 +429,8 @@ func TestNoGETWritesAndNoOtherSiteDoes(t *testing.T) {
 				if r := m.ana.Do(c.method, c.path, nil); r.Status >= 500 || r.Header.Get("Cache-Control") != "no-store" {
 					t.Errorf("%s: %d, Cache-Control %q", c.name, r.Status, r.Header.Get("Cache-Control"))
 				}
+			} else if c.name == fromElsewhere {
+				postFromElsewhere(t, s, c.path)
 			} else {
 				r := m.ana.Send(c.method, c.path, `{}`, http.Header{"Content-Type": {"application/json"}, "Origin": {"https://evil.test"}, "Sec-Fetch-Site": {"cross-site"}})
 				refusal(t, c.name+" from another site", r, 403, "cross_origin")

@@ -25,6 +25,9 @@ type Setup struct {
 	Edit   func(*assembly.Deps)            // the last word; nil: none
 }
 
+// cheap is the memory of a password's hash in a test, in KiB; the real one would be most of what the tests do.
+const cheap = 64
+
 // Make is a world as setup says.
 func Make(t testing.TB, setup Setup) *World {
 	t.Helper()
@@ -38,9 +41,9 @@ func Make(t testing.TB, setup Setup) *World {
 		setup.Sender = push.Mux{}
 	}
 	c := setup.Clock
-	deps := assembly.Deps{DB: dbtest.Open(t, setup.URL, database.WithClockOffset(c.offset)), Vault: setup.Vault, Log: slog.New(slog.DiscardHandler),
-		PublicURL: PublicURL, CompanionURL: "http://localhost:8081", Push: setup.Sender, ListenURL: setup.Listen, Wrap: setup.Wrap,
-		Now: func() time.Time { return time.Now().Add(c.offset()) }}
+	deps := assembly.Deps{DB: dbtest.Open(t, setup.URL, database.WithMovedClock(c.moved)), Vault: setup.Vault, Log: slog.New(slog.DiscardHandler),
+		PublicURL: PublicURL, CompanionURL: "http://localhost:8081", HashMemory: cheap, Push: setup.Sender, ListenURL: setup.Listen, Wrap: setup.Wrap,
+		Now: func() time.Time { return c.moved(time.Now()) }}
 	if setup.Edit != nil {
 		setup.Edit(&deps)
 	}

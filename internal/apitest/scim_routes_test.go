@@ -268,6 +268,7 @@ func TestARuleChangesARoleOfAnOpenSessionAndALeaverLosesAllOfIt(t *testing.T) {
 		if r := ana.Do("POST", "/v1/directory/role-mapping/preview", rules); r.Status != http.StatusOK || r.JSON["changed"] != 0.0 {
 			t.Errorf("%d %s", r.Status, r.Body)
 		}
+		previewRolesOfOne(t, p, ana, team)
 		if r := ana.Do("PUT", "/v1/directory/role-mapping", rules); r.Status != http.StatusOK {
 			t.Fatalf("%d %s", r.Status, r.Body)
 		}
@@ -375,4 +376,29 @@ func TestASchemaAndAMappingByTheConsole(t *testing.T) {
 			t.Errorf("%v", doc)
 		}
 	})
+}
+
+// previewRolesOfOne asks for the role of one user: of one in the request, and of the one that a stored call made.
+func previewRolesOfOne(t *testing.T, p *scim, ana *apitest.Browser, team string) {
+	t.Helper()
+	ask := func(with map[string]any, status int, says string) {
+		t.Helper()
+		with["rules"] = []any{map[string]string{"app_role": "boss", "role": "super_admin"}, map[string]string{"team_id": team, "role": "admin"}}
+		if r := ana.Do("POST", "/v1/directory/role-mapping/preview", with); r.Status != status || !strings.Contains(string(r.Body), says) {
+			t.Errorf("%v: %d %s, want %d and %s", with, r.Status, r.Body, status, says)
+		}
+	}
+	id := p.made("acme", "/Users", `{"userName":"cleo@acme.test","roles":[{"value":"Boss"}]}`)
+	rows := ana.Do("GET", "/v1/provisioning/log?person="+id, nil)
+	var log struct {
+		Items []struct{ ID, Operation string }
+	}
+	if err := json.Unmarshal(rows.Body, &log); err != nil || len(log.Items) != 1 {
+		t.Fatalf("%v %s", err, rows.Body)
+	}
+	ask(map[string]any{"call_id": log.Items[0].ID}, http.StatusOK, `"sample":{"user_name":"cleo@acme.test","role":"super_admin","person_id":"`+id+`","app_role":"boss"}`)
+	ask(map[string]any{"sample": map[string]any{"userName": "new@acme.test"}}, http.StatusOK, `"sample":{"user_name":"new@acme.test","role":"user"}`)
+	ask(map[string]any{"sample": map[string]any{"userName": "ana@acme.test", "roles": []any{"boss"}}}, http.StatusOK, `"role":"owner"`)
+	ask(map[string]any{"sample": map[string]any{"userName": ""}}, http.StatusBadRequest, "bad_mapping")
+	ask(map[string]any{"call_id": "plg_nobody"}, http.StatusNotFound, "not_found")
 }

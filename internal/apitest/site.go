@@ -50,7 +50,7 @@ func (w *World) Serve() *Site {
 	stop := make(chan struct{})
 	log := w.Log
 	s.Dialogs = dialogapi.New(dialogapi.Deps{Confirms: w.Confirms, Hub: w.Hub, Sessions: w.Signin, PublicURL: PublicURL, TenantURL: PublicURL + "/v1/scim/v2", Log: log})
-	console, err := consoleapi.New(consoleapi.Deps{DB: w.DB, SignIn: w.Signin, Directory: w.Directory, Devices: w.Devices, Confirms: w.Confirms, SyncLog: w.SyncLog,
+	console, err := consoleapi.New(consoleapi.Deps{DB: w.DB, SignIn: w.Signin, Directory: w.Directory, Devices: w.Devices, Confirms: w.Confirms, SyncLog: w.SyncLog, Audit: w.Audit, APIKeys: w.APIKeys, Mail: w.Mail, Webhooks: w.Webhooks,
 		PublicURL: PublicURL, CompanionURL: "http://localhost:8081", Brand: "Countersign"})
 	if err != nil {
 		w.T.Fatal(err)

@@ -37,15 +37,15 @@ type Clock struct{ by, stopped atomic.Int64 }
 // Advance moves the clock on.
 func (c *Clock) Advance(d time.Duration) { c.by.Add(int64(d)) }
 
-// Stop stops the clock at an instant, to within what it takes to read the real one: a few microseconds on SQLite, a round trip on Postgres,
-// never later than asked.
+// Stop stops the clock at an instant; it can be stopped at another one later.
 func (c *Clock) Stop(at time.Time) { c.stopped.Store(at.UnixNano()) }
 
-func (c *Clock) offset() time.Duration {
+// moved is what the clock shows when the real one shows real.
+func (c *Clock) moved(real time.Time) time.Time {
 	if at := c.stopped.Load(); at != 0 {
-		return time.Until(time.Unix(0, at))
+		return time.Unix(0, at)
 	}
-	return time.Duration(c.by.Load())
+	return real.Add(time.Duration(c.by.Load()))
 }
 
 // Each runs do in a fresh world on both databases.

@@ -4,11 +4,14 @@ package assembly
 
 import (
 	"context"
+	"crypto/x509"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/countersign/countersign/internal/actor"
+	"github.com/countersign/countersign/internal/apikey"
+	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/confirm"
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/device"
@@ -16,14 +19,18 @@ import (
 	"github.com/countersign/countersign/internal/hub"
 	"github.com/countersign/countersign/internal/hub/relay"
 	"github.com/countersign/countersign/internal/limit"
+	"github.com/countersign/countersign/internal/mail"
 	"github.com/countersign/countersign/internal/notice"
 	"github.com/countersign/countersign/internal/outbox"
+	"github.com/countersign/countersign/internal/passkey"
 	"github.com/countersign/countersign/internal/provisioning"
 	"github.com/countersign/countersign/internal/push"
+	"github.com/countersign/countersign/internal/reseal"
 	"github.com/countersign/countersign/internal/serverkeys"
 	"github.com/countersign/countersign/internal/signin"
 	"github.com/countersign/countersign/internal/sso"
 	"github.com/countersign/countersign/internal/vault"
+	"github.com/countersign/countersign/internal/webhook"
 	"github.com/countersign/countersign/internal/workspace"
 )
 
@@ -38,11 +45,17 @@ type Deps struct {
 	Push         push.Sender
 	// CheckEndpoint says whether a Web Push endpoint may be reached; nil takes every well-formed one.
 	CheckEndpoint func(ctx context.Context, endpoint string) error
+	Brand         string         // how mails and webhooks name this service
+	Mail          *mail.Sender   // nil: no mail server
+	WebhookHosts  []string       // hosts that webhooks may reach though their addresses are private
+	WebhookRoots  *x509.CertPool // nil are the system's
 	// ListenURL is where LISTEN goes, past a pooler; empty for one process alone.
 	ListenURL string
 	// Wrap changes the bus between replicas; tests alone set it.
 	Wrap func(hub.Bus, *hub.Hub) hub.Bus
-	Now  func() time.Time
+	// HashMemory is how much memory a password's hash takes, in KiB; tests alone set it, because hashing is most of what they would do.
+	HashMemory uint32
+	Now        func() time.Time
 }
 
 // Domains is everything below the doors.
@@ -50,14 +63,18 @@ type Domains struct {
 	DB         *database.DB
 	Hub        *hub.Hub
 	Keys       *serverkeys.Keys
+	Audit      *audit.Chains
 	Outbox     *outbox.Outbox
 	Workspaces *workspace.Service
 	Directory  *directory.Service
 	SyncLog    *provisioning.Log
 	SSO        *sso.Service
 	Signin     *signin.Service
+	APIKeys    *apikey.Service
 	Devices    *device.Service
 	Confirms   *confirm.Service
+	Mail       *mail.Service
+	Webhooks   *webhook.Service
 	bus        hub.Bus
 	log        *slog.Logger
 	vault      *vault.Vault
@@ -73,8 +90,10 @@ func New(d Deps) (*Domains, error) {
 	m := &Domains{DB: d.DB, Hub: hub.New(), log: d.Log, vault: d.Vault}
 	m.bus = d.bus(m.Hub)
 	m.Keys = serverkeys.New(d.DB, d.Vault, d.Now)
+	m.Audit = chains(d, m.Keys)
 	m.Outbox = outbox.New(d.DB, d.Log)
 	m.Workspaces = workspace.New(d.DB, d.Vault)
+	m.Workspaces.Tell(tellTokens)
 	m.SyncLog = provisioning.New(d.DB, d.Vault, d.Log)
 	m.Devices = device.New(device.Deps{DB: d.DB, Keys: m.Keys, Hub: m.Hub, Bus: m.bus, CompanionURL: d.CompanionURL, CheckEndpoint: d.CheckEndpoint, Now: d.Now,
 		Stretch: func(ctx context.Context, secret string, salt []byte) ([]byte, error) {
@@ -87,20 +106,24 @@ func New(d Deps) (*Domains, error) {
 			return m.Confirms.AskActivation(tx, by, dev)
 		}})
 	m.Confirms = confirm.New(confirm.Deps{DB: d.DB, Vault: d.Vault, Keys: m.Keys, Hub: m.Hub, Bus: m.bus, Outbox: m.Outbox, Devices: m.Devices,
-		Workspaces: m.Workspaces, Push: d.Push, Log: d.Log, SignOut: func(tx database.Tx, ws string, session []byte) error { return m.Signin.EndOf(tx, ws, session) }})
+		Workspaces: m.Workspaces, Push: d.Push, Log: d.Log, Passkeys: func() *passkey.Service { return m.Signin.Passkeys }, SignOut: func(tx database.Tx, ws string, session []byte) error { return m.Signin.EndOf(tx, ws, session) }})
 	registerRecovery(m.Confirms)
 	registerDirectory(m.Confirms)
+	registerOwnership(m.Confirms)
+	registerAPIKeys(m.Confirms)
+	m.APIKeys = apikey.New(d.DB)
 	m.SSO, err = sso.New(sso.Deps{DB: d.DB, Vault: d.Vault, PublicURL: d.PublicURL})
 	if err != nil {
 		return nil, err
 	}
-	m.Signin, err = signin.New(signin.Config{DB: d.DB, Workspaces: m.Workspaces, PublicURL: d.PublicURL, Idle: d.Idle, SSO: m.SSO,
+	m.Signin, err = signin.New(signin.Config{DB: d.DB, Workspaces: m.Workspaces, PublicURL: d.PublicURL, Idle: d.Idle, SSO: m.SSO, HashMemory: d.HashMemory,
 		OnEnd: []signin.Ended{func(tx database.Tx, by actor.Actor, _ time.Time) error {
 			return m.Confirms.EndSession(tx, by, confirm.SignedOut)
 		}, m.Devices.EndSession}})
 	if err != nil {
 		return nil, err
 	}
+	registerSessions(m.Confirms, m.Signin)
 	m.Directory = directory.New(d.DB,
 		func(tx database.Tx, _ actor.Actor, p directory.Person, _ time.Time) error {
 			return m.Confirms.Hold(tx, p.ID) // person, phones, confirmations: the order in which everybody locks
@@ -111,10 +134,29 @@ func New(d Deps) (*Domains, error) {
 		func(tx database.Tx, by actor.Actor, p directory.Person, _ time.Time) error {
 			return m.Devices.EndAll(tx, by, p.Workspace, p.ID, confirm.Deactivated)
 		},
+		func(tx database.Tx, by actor.Actor, p directory.Person, at time.Time) error {
+			return m.APIKeys.EndAll(tx, by, p.ID, apikey.Deactivated, at)
+		},
 		m.Signin.EndAll)
+	m.registerPeople()
+	m.Directory.OnDemoted(func(tx database.Tx, by actor.Actor, p directory.Person, at time.Time) error {
+		if err := m.Confirms.Hold(tx, p.ID); err != nil {
+			return err
+		}
+		if err := m.Confirms.EndPending(tx, by, p.ID, confirm.RoleLost); err != nil {
+			return err
+		}
+		return m.APIKeys.EndAll(tx, by, p.ID, apikey.RoleLost, at)
+	})
+	m.Mail = mail.New(mail.Deps{DB: d.DB, Outbox: m.Outbox, Log: d.Log, Sender: d.Mail, Brand: d.Brand, PublicURL: d.PublicURL, Link: m.Signin.LinkFor})
+	m.Webhooks, err = webhook.New(webhook.Deps{DB: d.DB, Vault: d.Vault, Outbox: m.Outbox, Log: d.Log, Brand: d.Brand, Allow: d.WebhookHosts, Roots: d.WebhookRoots})
+	if err != nil {
+		return nil, err
+	}
 	m.Directory.Witness("sessions", signin.CountOpen)
 	m.Directory.Witness("phones", device.CountOpen)
 	m.Directory.Witness("confirmations", confirm.CountOpen)
+	m.Directory.Witness("api_keys", apikey.CountLive)
 	return m, nil
 }
 
@@ -136,7 +178,14 @@ func (m *Domains) Run(ctx context.Context) {
 	wg.Go(func() { m.Outbox.Run(ctx) })
 	wg.Go(func() { m.SyncLog.Run(ctx) })
 	wg.Go(func() { m.Confirms.Watch(ctx) })
+	wg.Go(func() { m.Audit.Run(ctx) })
+	wg.Go(func() { m.Mail.Run(ctx) })
+	wg.Go(func() { m.Webhooks.Run(ctx) })
 	wg.Go(func() { m.sweep(ctx) })
+	wg.Go(func() {
+		m.SSO.RefreshEvery(ctx, housekeeping, func(err error) { m.log.Error("metadata of identity providers", "err", err) })
+	})
+	wg.Go(func() { reseal.Beat(ctx, m.DB, m.vault, m.log) })
 	wg.Go(func() {
 		if err := m.bus.Run(ctx); err != nil {
 			m.log.Error("bus between replicas: dialogs fall back to the safety poll", "err", err)
@@ -157,15 +206,23 @@ func (m *Domains) sweep(ctx context.Context) {
 		for what, do := range map[string]func(context.Context) error{
 			"device requests": m.Devices.Sweep,
 			"provisioning":    m.SyncLog.Sweep,
+			"silence":         m.tellSilence,
+			"tokens":          m.Workspaces.Warn,
+			"token addresses": m.Workspaces.Sweep,
 			"keyset":          m.reseal,
 			"counters":        func(ctx context.Context) error { return limit.Sweep(ctx, m.DB) },
 			"sessions":        m.Signin.Sweep,
 			"single sign-on":  m.SSO.Sweep,
 			"role mapping":    m.Directory.Settle,
+			"ownership":       m.Directory.SweepTransfers,
+			"API keys":        m.APIKeys.Sweep,
 			"recoveries":      m.Devices.SweepAppeals,
 			"notices":         func(ctx context.Context) error { return notice.Sweep(ctx, m.DB) },
+			"audit":           m.Audit.Sweep,
+			"webhooks":        m.Webhooks.Sweep,
 			"outbox":          func(ctx context.Context) error { return m.Outbox.Sweep(ctx, 30*24*time.Hour) },
 			"totals":          m.Directory.FoldTotals,
+			"deleted people":  m.Directory.Forget,
 		} {
 			if err := do(ctx); err != nil && ctx.Err() == nil {
 				m.log.Error("sweep", "what", what, "err", err)

@@ -10,11 +10,12 @@ import (
 	"github.com/countersign/countersign/internal/serverkeys"
 	"github.com/countersign/countersign/internal/sso"
 	"github.com/countersign/countersign/internal/vault"
+	"github.com/countersign/countersign/internal/webhook"
 	"github.com/countersign/countersign/internal/workspace"
 )
 
 // Sealed is every place in the database where something lies sealed; a test compares it with the schema.
-var Sealed = []vault.Place{workspace.Sealed, serverkeys.Sealed, confirm.Sealed, provisioning.Sealed, sso.Sealed}
+var Sealed = []vault.Place{workspace.Sealed, serverkeys.Sealed, confirm.Sealed, provisioning.Sealed, sso.Sealed, sso.SealedKeys, sso.SealedHints, webhook.Sealed, webhook.SealedOld}
 
 // Reseal brings everything that is sealed under the key that seals now, and says for each place how many values that were.
 func (m *Domains) Reseal(ctx context.Context) (map[string]int, error) {

@@ -1,8 +1,12 @@
 // Package audit keeps what was done and by whom, in the transaction of what it tells. Rows are appended, never changed; they hold no secret.
+// Committed rows are chained and signed within a second by Chains, workspace by workspace; what can be exported is checked by Verify without
+// a database. The package knows no HTTP and does not know where keys come from.
 package audit
 
 import (
+	"bytes"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -62,11 +66,19 @@ func Row(by actor.Actor, event, subject string, detail Detail, now time.Time) ([
 	if by.Kind == actor.Device {
 		detail["device"] = by.Device
 	}
+	if by.Key != "" {
+		detail["api_key"] = by.Key
+	}
 	body := []byte("{}")
 	if len(detail) > 0 {
 		var err error
-		if body, err = json.Marshal(detail); err != nil {
+		if body, err = plain(detail); err != nil {
 			return nil, err
+		}
+		if bytes.Contains(body, []byte(`\u0000`)) { // Postgres keeps no NUL, escaped or not
+			if body, err = withoutNUL(body); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return []any{ident.New("evt"), by.Workspace, now, event, string(by.Kind), id(by), by.Name, subject, by.IP, by.UserAgent, string(body)}, nil
@@ -86,4 +98,32 @@ func id(by actor.Actor) string {
 	default:
 		return by.Person
 	}
+}
+
+// withoutNUL puts U+FFFD in the place of every NUL in the texts of a JSON object.
+func withoutNUL(body []byte) ([]byte, error) {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	var v map[string]any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	return plain(clean(v))
+}
+
+func clean(v any) any {
+	switch t := v.(type) {
+	case string:
+		return strings.ReplaceAll(t, "\x00", "\uFFFD")
+	case []any:
+		for i := range t {
+			t[i] = clean(t[i])
+		}
+	case map[string]any:
+		for k, inner := range t {
+			delete(t, k)
+			t[strings.ReplaceAll(k, "\x00", "\uFFFD")] = clean(inner)
+		}
+	}
+	return v
 }

@@ -50,7 +50,7 @@ func TestAForgottenConnectionStopsNeitherThePollNorThePushes(t *testing.T) {
 	s.advance(6 * time.Minute)
 	began := time.Now()
 	for row := (&schedule{stage: s, ctx: t.Context(), id: id}); row.row().State != "expired"; {
-		if time.Since(began) > 12*time.Second {
+		if time.Since(began) > time.Minute {
 			t.Fatal("nobody writes down what time has ended")
 		}
 		<-time.After(50 * time.Millisecond)
@@ -63,7 +63,7 @@ func TestAForgottenConnectionStopsNeitherThePollNorThePushes(t *testing.T) {
 	}
 	c := &schedule{stage: s, ctx: t.Context(), id: asked.Text("id")}
 	for c.count("SELECT count(*) FROM challenges WHERE confirmation_id = ? AND delivery = 'sent'", c.id) == 0 {
-		if time.Since(began) > 30*time.Second {
+		if time.Since(began) > 2*time.Minute {
 			t.Fatal("nobody pushes any more")
 		}
 		<-time.After(50 * time.Millisecond)

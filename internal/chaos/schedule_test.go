@@ -20,7 +20,7 @@ import (
 // The patience of everybody in a schedule.
 const (
 	patience = 20 * time.Second // with a service that fails
-	truthful = 8 * time.Second  // with a dialog, once nothing fails any more: it polls within two seconds, the rest is for a busy machine
+	truthful = 40 * time.Second // with a dialog, once nothing fails any more: it polls within two seconds, the rest is for a busy machine
 )
 
 // schedule is one confirmation, from asking to its end, while faults strike.

@@ -32,14 +32,17 @@ type Action struct {
 	Name    string
 	Says    string           // what the phone shows
 	Roles   []directory.Role // who may ask and, checked again then, collect; nil: everybody
+	Asks    []directory.Role // who may ask and collect as well, if somebody of Roles approves too
 	Support []directory.Role // whose phone support may ask from the server's own terminal, where that is wider
 	Lowest  string           // Tap or Code
 	Guarded bool             // a frozen workspace refuses it, and one that asks for two admins wants a second approval
+	Passkey bool             // a passkey may answer instead of the phone, where the workspace's policy lets it
 	Locks   bool             // consuming it locks the workspace's row, so that is locked before everything else
 
 	// Params refuses parameters that could not be carried out; nil: they mean nothing to this action. They are kept as the bytes of the request
 	// and the phone signs their hash.
 	Params func(raw []byte) error
+	Needs  bool // there is nothing to confirm without parameters
 	// Shows says more precisely than Says what the phone shows, from what will be done; nil: Says alone.
 	Shows func(tx database.Tx, by actor.Actor, resource string, params []byte) (string, error)
 	// Resource checks what the action is about and names it; nil: it is about nothing in particular.
@@ -90,9 +93,26 @@ func (a Action) allows(by actor.Actor, role directory.Role) error {
 	return ErrForbidden.With("allowed_roles", roles)
 }
 
+// mayAsk is allows, for those too who need somebody else's approval.
+func (a Action) mayAsk(by actor.Actor, role directory.Role) error {
+	err := a.allows(by, role)
+	if err != nil && by.Kind == actor.Person && slices.Contains(a.Asks, role) {
+		return nil
+	}
+	return err
+}
+
+// mayCollect says whether by, whose role is role now, may collect what so many people have approved.
+func (a Action) mayCollect(by actor.Actor, role directory.Role, approvals int) error {
+	if approvals < 2 {
+		return a.allows(by, role)
+	}
+	return a.mayAsk(by, role)
+}
+
 // checkParams refuses parameters that the action could not carry out.
 func (a Action) checkParams(raw []byte) error {
-	if a.Params == nil || raw == nil && a.Name != ChangePolicy { // a policy without parameters would be no policy
+	if a.Params == nil || raw == nil && !a.Needs {
 		return nil
 	}
 	return a.Params(raw)

@@ -33,7 +33,10 @@ func (s *Service) Ask(ctx context.Context, by actor.Actor, a Ask) (v View, creat
 	if !known {
 		return View{}, false, ErrUnknownAction
 	}
-	if err := act.allows(by, directory.Role(by.Role)); err != nil {
+	if by.Key != "" { // a program confirms nothing
+		return View{}, false, ErrForbidden
+	}
+	if err := act.mayAsk(by, directory.Role(by.Role)); err != nil {
 		return View{}, false, err
 	}
 	if err := act.checkParams(a.Params); err != nil {
@@ -79,10 +82,14 @@ func (s *Service) askIn(tx database.Tx, by actor.Actor, a Ask, act Action) (v Vi
 	}
 	if same := find(live, by, a); same != nil {
 		v, err = s.withCode(tx, *same, now)
-		return v, false, err
+	} else {
+		created = true
+		v, err = s.ask(tx, by, a, asking{act, ws, people, seconds, live, now})
 	}
-	v, err = s.ask(tx, by, a, asking{act, ws, people, seconds, live, now})
-	return v, true, err
+	if err == nil {
+		v.Passkey, err = s.offersPasskey(tx, by, act, ws, v, now)
+	}
+	return v, created, err
 }
 
 // asking is what is known, and locked, when a new question is made.
@@ -356,13 +363,15 @@ func mode(policy workspace.Policy, lowest string, d doubt) string {
 
 // expireOf writes what time has ended already, so that "one live" does not stand in the way of a new question.
 func (s *Service) expireOf(tx database.Tx, by actor.Actor, now time.Time) error {
-	err := tx.Model(&row{}).Where("person_id = ? AND state = ? AND expires_at <= ?", by.Person, Pending, now).
-		Updates(map[string]any{"state": Expired, "version": gorm.Expr("version + 1"), "code_sealed": nil}).Error
-	if err != nil {
-		return err
+	var over []row
+	err := tx.Lock().Where("person_id = ?", by.Person).Where(tx.Where("state = ? AND expires_at <= ?", Pending, now).
+		Or("state = ? AND decided_at <= ?", Approved, now.Add(-collectFor))).Order("id").Find(&over).Error
+	for _, r := range over {
+		if err == nil {
+			err = s.expire(tx, r, now)
+		}
 	}
-	return tx.Model(&row{}).Where("person_id = ? AND state = ? AND decided_at <= ?", by.Person, Approved, now.Add(-collectFor)).
-		Updates(map[string]any{"state": Expired, "reason": reasonNotCollected, "version": gorm.Expr("version + 1")}).Error
+	return err
 }
 
 // role is the person's role now, read again wherever something is handed out.

@@ -12,6 +12,7 @@ import (
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/device"
 	"github.com/countersign/countersign/internal/fault"
+	"github.com/countersign/countersign/internal/workspace"
 )
 
 // Cancel is the requester closing the dialog. A final confirmation stays as it is.
@@ -36,7 +37,7 @@ func (s *Service) Cancel(ctx context.Context, by actor.Actor, id string) (View, 
 // approve, those who have not are pushed.
 func (s *Service) Resend(ctx context.Context, by actor.Actor, id string) (View, error) {
 	err := s.DB.InTx(ctx, func(tx database.Tx) error {
-		phones, err := challenged(tx, by.Workspace, id)
+		phones, err := challenged(tx, by, id)
 		if err != nil {
 			return err
 		}
@@ -70,15 +71,16 @@ func (s *Service) Resend(ctx context.Context, by actor.Actor, id string) (View, 
 	return s.View(ctx, by, id)
 }
 
-// challenged are the phones that were asked; which they are never changes.
-func challenged(tx database.Tx, ws, id string) ([]device.Device, error) {
+// challenged are the phones that were asked by a confirmation of this session; which they are never changes.
+func challenged(tx database.Tx, by actor.Actor, id string) ([]device.Device, error) {
 	var ids []string
-	if err := tx.Model(&challengeRow{}).Where("confirmation_id = ?", id).Order("device_id").Pluck("device_id", &ids).Error; err != nil {
+	if err := tx.Model(&challengeRow{}).Where("confirmation_id = (SELECT id FROM confirmations WHERE id = ? AND workspace_id = ? AND session_hash = ?)",
+		id, by.Workspace, by.Session).Order("device_id").Pluck("device_id", &ids).Error; err != nil {
 		return nil, err
 	}
 	var out []device.Device
 	for _, phone := range ids {
-		d, err := device.Find(tx.DB, ws, phone)
+		d, err := device.Find(tx.DB, by.Workspace, phone)
 		if errors.Is(err, fault.ErrNotFound) { // of another workspace, as the confirmation is
 			continue
 		}
@@ -155,6 +157,20 @@ func (s *Service) end(tx database.Tx, r row, to State, reason string) error {
 	return s.announce(tx, r.ID, r.Version+1)
 }
 
+// expire ends a row as its time has ended it already, and tells the audit.
+func (s *Service) expire(tx database.Tx, r row, now time.Time) error {
+	to := r.at(now)
+	if err := s.end(tx, r, to.State, to.Reason); err != nil {
+		return err
+	}
+	by := actor.Actor{Kind: actor.System, Workspace: r.WorkspaceID, Person: r.PersonID, Name: "Countersign"}
+	detail := audit.Detail{"action": r.Action}
+	if to.Reason != "" {
+		detail["reason"] = to.Reason
+	}
+	return audit.RecordAt(tx, by, "confirmation.expired", r.ID, detail, now)
+}
+
 // EndSession cancels what a sign-in has open in its workspace, in the transaction that ends it; by.Session is the browser session.
 func (s *Service) EndSession(tx database.Tx, by actor.Actor, reason string) error {
 	return s.endAll(tx, by, reason, tx.Where("session_hash = ? AND workspace_id = ?", by.Session, by.Workspace))
@@ -171,6 +187,12 @@ func (s *Service) Hold(tx database.Tx, person string) error {
 // EndPerson cancels what a person has open or has approved for somebody else, in the transaction that deactivates them. Hold came before.
 func (s *Service) EndPerson(tx database.Tx, by actor.Actor, person, reason string) error {
 	return s.endAll(tx, by, reason, tx.Where("person_id = ?", person).Or("id IN (SELECT confirmation_id FROM approvals WHERE person_id = ?)", person))
+}
+
+// EndPending cancels what a person has asked and nobody has answered, in the transaction that takes their role: a dialog that waits is told at
+// once. What is approved already is judged by the role of the moment when it is consumed. Hold came before.
+func (s *Service) EndPending(tx database.Tx, by actor.Actor, person, reason string) error {
+	return s.endAll(tx, by, reason, tx.Where("person_id = ? AND state = ?", person, Pending))
 }
 
 // EndDevice cancels what a removed phone has approved, and what only it could have answered.
@@ -199,7 +221,7 @@ func (s *Service) endAll(tx database.Tx, by actor.Actor, reason string, which *g
 	}
 	for _, r := range rows {
 		if to := r.at(now); to.State == Expired { // it had ended before its cause did, and was shown so
-			err = s.end(tx, r, to.State, to.Reason)
+			err = s.expire(tx, r, now)
 		} else {
 			err = s.cancel(tx, by, r, reason, now)
 		}
@@ -228,9 +250,29 @@ func (s *Service) Seen(ctx context.Context, by actor.Actor, id, event string) er
 		if res.RowsAffected == 0 {
 			return fault.ErrNotFound
 		}
-		if event != "copied" {
-			return nil
+		now, err := tx.Now()
+		if err != nil {
+			return err
 		}
-		return audit.Record(tx, by, "token.copied", id, nil)
+		if err := workspace.Reported(tx, by, id, event, now); err != nil {
+			return err
+		}
+		switch event {
+		case "copied":
+			return audit.RecordAt(tx, by, "token.copied", id, nil, now)
+		case "shown":
+			return s.firstShown(tx, by, id, now)
+		}
+		return nil
 	})
+}
+
+// firstShown tells the audit that the token was on the screen; showing it again after it was hidden is not told.
+func (s *Service) firstShown(tx database.Tx, by actor.Actor, id string, now time.Time) error {
+	var times int
+	err := tx.Model(&row{}).Where("id = ?", id).Pluck("seen_shown", &times).Error
+	if err != nil || times > 1 {
+		return err
+	}
+	return audit.RecordAt(tx, by, "token.shown", id, nil, now)
 }

@@ -46,7 +46,7 @@ func (s *Service) Collect(ctx context.Context, by actor.Actor, id string) (Token
 		}
 		if r.at(now).State == Expired && r.State == Approved {
 			late = ErrCollectExpired
-			return s.end(tx, r, Expired, reasonNotCollected)
+			return s.expire(tx, r, now)
 		}
 		if err := collectable(r); err != nil {
 			return err
@@ -67,6 +67,15 @@ func (s *Service) Collect(ctx context.Context, by actor.Actor, id string) (Token
 // it does. Whatever does not fit is one error and leaves the confirmation unspent. Locks of the caller's own come after it.
 func (s *Service) Spend(tx database.Tx, by actor.Actor, id, action, resource string) error {
 	_, err := s.spend(tx, by, id, action, resource)
+	return err
+}
+
+// SpendWith is Spend for an action with parameters: params is what the caller means to be done, and has to be what the phone signed.
+func (s *Service) SpendWith(tx database.Tx, by actor.Actor, id, action, resource string, params []byte) error {
+	c, err := s.spend(tx, by, id, action, resource)
+	if err == nil && !sameParams(c.Params, params) {
+		err = ErrRequired
+	}
 	return err
 }
 
@@ -91,7 +100,7 @@ func (s *Service) Perform(ctx context.Context, by actor.Actor, id, action, resou
 
 func (s *Service) spend(tx database.Tx, by actor.Actor, id, action, resource string) (Confirmed, error) {
 	act, known := s.actions[action]
-	if id == "" || !known || act.collect {
+	if id == "" || !known || act.collect || by.Key != "" {
 		return Confirmed{}, ErrRequired
 	}
 	if err := s.lockFor(tx, by, id); err != nil {
@@ -165,7 +174,7 @@ func (s *Service) consume(tx database.Tx, by actor.Actor, r row, act Action, now
 	if err != nil {
 		return err
 	}
-	if err := act.allows(by, who); err != nil {
+	if err := act.mayCollect(by, who, r.ApprovalsNeeded); err != nil {
 		return err
 	}
 	ws, err := workspace.Find(tx.DB, by.Workspace)
@@ -175,7 +184,7 @@ func (s *Service) consume(tx database.Tx, by actor.Actor, r row, act Action, now
 	if err := act.open(ws); err != nil {
 		return err
 	}
-	if err := s.proven(tx, r); err != nil {
+	if err := s.proven(tx, by, r); err != nil {
 		s.Log.Error("confirmation without a valid signature: the row was changed by other means", "confirmation", r.ID)
 		return err
 	}
@@ -196,9 +205,12 @@ func (s *Service) consume(tx database.Tx, by actor.Actor, r row, act Action, now
 }
 
 // proven verifies the stored answers again: an "approved" that somebody wrote into the row by hand pays nothing out.
-func (s *Service) proven(tx database.Tx, r row) error {
+func (s *Service) proven(tx database.Tx, by actor.Actor, r row) error {
 	if r.DecidedBy == nil {
 		return ErrNoSignature
+	}
+	if r.DecidedHow == byPasskey {
+		return s.passkeyProven(tx, by, r)
 	}
 	if err := s.signed(tx, r, r.PersonID, *r.DecidedBy, r.DecidedResponse, r.DecidedSig); err != nil {
 		return err
@@ -263,24 +275,10 @@ func (s *Service) handOut(tx database.Tx, by actor.Actor, r row, now time.Time) 
 	if err != nil {
 		return Token{}, err
 	}
-	if err := s.Workspaces.Shown(tx, by.Workspace, info.ID, now); err != nil {
+	if err := s.Workspaces.Handed(tx, by, info, workspace.ViewedToken, r.ID, r.DecidedName, now); err != nil {
 		return Token{}, err
 	}
 	return Token{Plain: plain, Info: info, Previous: previous}, audit.RecordAt(tx, by, "token.viewed", info.ID, audit.Detail{"confirmation": r.ID, "device": r.DecidedName}, now)
-}
-
-func (s *Service) regenerate(tx database.Tx, by actor.Actor, r row, now time.Time) (Token, error) {
-	p := regenerateParams{}
-	if r.Params != nil {
-		if err := httpkit.Strict(r.Params, &p); err != nil {
-			return Token{}, err
-		}
-	}
-	plain, info, previous, err := s.Workspaces.Regenerate(tx, by, by.Workspace, p.Reason, p.overlap())
-	if err != nil {
-		return Token{}, err
-	}
-	return Token{Plain: plain, Info: info, Previous: previous}, s.Workspaces.Shown(tx, by.Workspace, info.ID, now)
 }
 
 // previousToken is the replaced token that still works, if there is one.

@@ -20,6 +20,7 @@ import (
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/hub"
 	"github.com/countersign/countersign/internal/outbox"
+	"github.com/countersign/countersign/internal/passkey"
 	"github.com/countersign/countersign/internal/push"
 	"github.com/countersign/countersign/internal/serverkeys"
 	"github.com/countersign/countersign/internal/signing"
@@ -50,9 +51,10 @@ const (
 	reasonMistake      = "mistake"
 	reasonDevice       = "device_removed"
 	reasonMismatch     = "network_mismatch"
-	// SignedOut and Deactivated are given by those who end a session or a person.
+	// SignedOut, Deactivated and RoleLost are given by those who end a session, a person or an admin's rights.
 	SignedOut   = "signed_out"
 	Deactivated = "deactivated"
+	RoleLost    = "role_lost"
 )
 
 // The two modes: one tap, or six digits typed on the phone first (design.md §3.8).
@@ -107,6 +109,7 @@ type Deps struct {
 	Devices    *device.Service
 	Workspaces *workspace.Service
 	Push       push.Sender
+	Passkeys   func() *passkey.Service // made after this one; nil: nobody confirms with one
 	// SignOut ends the sign-in that asked, in the transaction in which somebody reports its question.
 	SignOut func(tx database.Tx, workspace string, session []byte) error
 	Log     *slog.Logger
@@ -151,7 +154,9 @@ type View struct {
 	CreatedAt    time.Time
 	ExpiresAt    time.Time
 	CollectUntil *time.Time
-	DecidedBy    string // the phone's name
+	DecidedBy    string // the phone's name, or the passkey's
+	DecidedHow   string // phone or passkey
+	Passkey      bool   // a passkey may answer; told to who asks, when they ask
 	DecidedAt    *time.Time
 	Devices      []Delivery
 	Quorum       *Quorum // nil where one approval is enough
@@ -189,6 +194,7 @@ type row struct {
 	DecidedName     string
 	DecidedResponse []byte
 	DecidedSig      []byte
+	DecidedHow      how `gorm:"default:phone"`
 	ConsumedAt      *time.Time
 	ApprovalsNeeded int        `gorm:"default:1"`
 	ReportedAt      *time.Time // when the person said that they do not know this request
@@ -315,6 +321,7 @@ type sightRow struct {
 	CreatedAt, ExpiresAt                    time.Time
 	DecidedAt                               *time.Time
 	DecidedName                             string
+	DecidedHow                              how
 	PersonID                                string
 	ApprovalsNeeded                         int
 	DeviceID, DeviceName, Delivery, Detail  string
@@ -323,13 +330,13 @@ type sightRow struct {
 
 func (l sightRow) confirmation() row {
 	return row{ID: l.ID, WorkspaceID: l.WorkspaceID, Action: l.Action, Resource: l.Resource, Mode: l.Mode, CodeSealed: l.CodeSealed, State: l.State,
-		Reason: l.Reason, Version: l.Version, CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt, DecidedAt: l.DecidedAt, DecidedName: l.DecidedName, PersonID: l.PersonID,
+		Reason: l.Reason, Version: l.Version, CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt, DecidedAt: l.DecidedAt, DecidedName: l.DecidedName, DecidedHow: l.DecidedHow, PersonID: l.PersonID,
 		ApprovalsNeeded: l.ApprovalsNeeded}
 }
 
 // seen are the columns of a confirmation that a dialog needs: what the phone signed and was shown stays where it is.
 const seen = `c.id, c.workspace_id, c.action, c.resource, c.mode, c.code_sealed, c.state, c.reason, c.version, c.created_at, c.expires_at,
-	c.decided_at, c.decided_name, c.person_id, c.approvals_needed, ch.device_id, d.name AS device_name, ch.delivery, ch.delivery_at, ch.detail`
+	c.decided_at, c.decided_name, c.decided_how, c.person_id, c.approvals_needed, ch.device_id, d.name AS device_name, ch.delivery, ch.delivery_at, ch.detail`
 
 func (s *Service) glance(ctx context.Context, by actor.Actor, id string) (View, row, error) {
 	now, err := s.DB.Now(ctx)
@@ -402,7 +409,7 @@ func (s *Service) view(db *gorm.DB, r row, now time.Time) (View, error) {
 func present(r row, now time.Time) View {
 	r = r.at(now)
 	v := View{ID: r.ID, Version: r.Version, Action: r.Action, Resource: r.Resource, Mode: r.Mode, State: r.State, Reason: shownReason(r),
-		CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt, DecidedBy: r.DecidedName, DecidedAt: r.DecidedAt, ServerTime: now}
+		CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt, DecidedBy: r.DecidedName, DecidedHow: string(r.DecidedHow), DecidedAt: r.DecidedAt, ServerTime: now}
 	if r.State == Approved {
 		until := r.DecidedAt.Add(collectFor)
 		v.CollectUntil = &until

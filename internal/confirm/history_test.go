@@ -105,7 +105,7 @@ func TestHistoriesOfSeveralAtOnceAreLinearizable(t *testing.T) {
 			ends := map[string]int{}
 			for n := range 20 {
 				ops := history(t, at, fmt.Sprintf("round%d", n))
-				if result := porcupine.CheckOperationsTimeout(sequential, ops, 20*time.Second); result != porcupine.Ok {
+				if result := porcupine.CheckOperationsTimeout(sequential, ops, 2*time.Minute); result != porcupine.Ok {
 					t.Fatalf("round %d is %s:\n%s", n, result, told(ops))
 				}
 				ends[ops[len(ops)-1].Output.(string)]++

@@ -34,14 +34,14 @@ var managers = []directory.Role{directory.Owner, directory.SuperAdmin}
 
 // own registers the actions of this package.
 func (s *Service) own() {
-	for _, a := range []Action{
-		{Name: RevealToken, Says: "View the SCIM API authentication token", Roles: directory.AdminRoles, Lowest: Tap, Guarded: true,
+	for _, a := range append(s.tokenActions(), []Action{
+		{Name: RevealToken, Passkey: true, Says: "View the SCIM API authentication token", Roles: directory.AdminRoles, Lowest: Tap, Guarded: true,
 			Resource: s.liveToken, collect: true},
-		{Name: RegenerateToken, Says: "Regenerate the SCIM API authentication token", Roles: managers, Support: directory.AdminRoles, Lowest: Code,
-			Guarded: true, Locks: true, Params: checkRegenerate, Shows: showRegenerate, Resource: s.tokenOrNew, collect: true},
-		{Name: RevokeToken, Says: "Revoke the SCIM API authentication token", Roles: managers, Lowest: Code, Locks: true, Params: checkRevoke,
+		{Name: RegenerateToken, Passkey: true, Says: "Regenerate the SCIM API authentication token", Roles: managers, Support: directory.AdminRoles, Lowest: Code,
+			Asks: []directory.Role{directory.Admin}, Guarded: true, Locks: true, Params: checkRegenerate, Shows: showRegenerate, Resource: s.tokenOrNew, collect: true},
+		{Name: RevokeToken, Passkey: true, Says: "Revoke the SCIM API authentication token", Roles: managers, Lowest: Code, Locks: true, Params: checkRevoke,
 			Shows: showRevoke, Resource: anyLiveToken, Consume: s.revoke},
-		{Name: ChangePolicy, Says: "Change the confirmation policy", Roles: managers, Lowest: Code, Locks: true, Params: checkPolicy,
+		{Name: ChangePolicy, Says: "Change the confirmation policy", Roles: managers, Lowest: Code, Locks: true, Params: checkPolicy, Needs: true,
 			Shows: showPolicy, Consume: s.changePolicy},
 		{Name: LiftFreeze, Says: "Let the token be shown again", Roles: []directory.Role{directory.Owner}, Lowest: Code, Locks: true,
 			Consume: func(tx database.Tx, by actor.Actor, _ Confirmed) error {
@@ -50,17 +50,19 @@ func (s *Service) own() {
 		{Name: UnlockPerson, Says: "Unlock somebody's confirmations", Roles: managers, Lowest: Code, Shows: showUnlock, Resource: otherPerson, Consume: s.unlockConfirmed},
 		{Name: AddDevice, Says: "Pair another phone", Lowest: Code},
 		{Name: RemoveDevice, Says: "Remove a phone", Lowest: Code, Shows: showDevice, Resource: ownDevice},
-	} {
+	}...) {
 		s.Register(a)
 	}
 }
 
 // liveToken: without a resource the live token is meant, and the answer names it.
-func (s *Service) liveToken(tx database.Tx, by actor.Actor, asked string, _ time.Time) (string, error) {
+func (s *Service) liveToken(tx database.Tx, by actor.Actor, asked string, now time.Time) (string, error) {
 	t, err := workspace.ActiveToken(tx.DB, by.Workspace)
 	switch {
 	case err != nil:
 		return "", err
+	case !t.Live(now):
+		return "", workspace.ErrExpired
 	case asked != "" && asked != tokenPrefix+t.ID:
 		return "", fault.ErrNotFound
 	}
@@ -91,46 +93,6 @@ func (s *Service) tokenOrNew(tx database.Tx, by actor.Actor, asked string, _ tim
 		return "", fault.ErrNotFound
 	}
 	return tokenPrefix + t.ID, nil
-}
-
-// regenerateParams are the parameters of RegenerateToken.
-type regenerateParams struct {
-	Reason  string `json:"reason"`
-	Overlap *int64 `json:"overlap_seconds"`
-}
-
-func (p regenerateParams) overlap() time.Duration {
-	if p.Overlap == nil {
-		return workspace.DefaultOverlap
-	}
-	return time.Duration(*p.Overlap) * time.Second
-}
-
-// checkRegenerate refuses before anybody is asked what could not be done afterwards.
-func checkRegenerate(raw []byte) error {
-	p := regenerateParams{}
-	if err := httpkit.Strict(raw, &p); err != nil {
-		return err
-	}
-	if o := p.overlap(); o < 0 || o > workspace.MaxOverlap {
-		return workspace.ErrOverlap
-	}
-	return nil
-}
-
-func showRegenerate(_ database.Tx, _ actor.Actor, resource string, raw []byte) (string, error) {
-	says := "Regenerate the SCIM API authentication token"
-	if raw == nil || resource == newToken {
-		return says, nil
-	}
-	var p regenerateParams
-	if err := json.Unmarshal(raw, &p); err != nil {
-		return "", err
-	}
-	if p.overlap() == 0 {
-		return says + ". The old one stops at once", nil
-	}
-	return says + ". The old one works " + span(p.overlap()) + " more", nil
 }
 
 // span says a time in the largest unit that fits.
@@ -188,12 +150,13 @@ type Policy struct {
 	TwoAdmins      *bool            `json:"two_admins"`
 	SameNetwork    *bool            `json:"same_network"`
 	FreezeOnReport *bool            `json:"freeze_on_report"`
+	Passkeys       *bool            `json:"passkeys,omitempty"` // absent: off, so that a client that does not know it weakens nothing
 }
 
 // PolicyOf is a workspace's policy as it travels.
 func PolicyOf(r workspace.Rules) Policy {
 	return Policy{Mode: r.Mode, PendingSeconds: int(r.TTL / time.Second), ShowOnce: &r.ShowOnce, TwoAdmins: &r.TwoAdmins, SameNetwork: &r.SameNetwork,
-		FreezeOnReport: &r.FreezeOnReport}
+		FreezeOnReport: &r.FreezeOnReport, Passkeys: &r.Passkeys}
 }
 
 // Rules checks a policy that travelled.
@@ -202,7 +165,7 @@ func (p Policy) Rules() (workspace.Rules, error) {
 		return workspace.Rules{}, workspace.ErrPolicy.Saying("All six members of the policy are needed: mode (risk, code or tap), pending_seconds (60 to 600), show_once, two_admins, same_network and freeze_on_report.")
 	}
 	r := workspace.Rules{Mode: p.Mode, TTL: time.Duration(p.PendingSeconds) * time.Second, ShowOnce: *p.ShowOnce, TwoAdmins: *p.TwoAdmins,
-		SameNetwork: *p.SameNetwork, FreezeOnReport: *p.FreezeOnReport}
+		SameNetwork: *p.SameNetwork, FreezeOnReport: *p.FreezeOnReport, Passkeys: p.Passkeys != nil && *p.Passkeys}
 	return r, r.Check()
 }
 
@@ -233,7 +196,8 @@ func showPolicy(_ database.Tx, _ actor.Actor, _ string, raw []byte) (string, err
 	for _, rule := range []struct {
 		on   bool
 		says string
-	}{{r.ShowOnce, "tokens are shown once"}, {r.TwoAdmins, "two admins approve"}, {r.SameNetwork, "phone and browser share a network"}, {r.FreezeOnReport, "a report freezes the token"}} {
+	}{{r.ShowOnce, "tokens are shown once"}, {r.TwoAdmins, "two admins approve"}, {r.SameNetwork, "phone and browser share a network"}, {r.FreezeOnReport, "a report freezes the token"},
+		{r.Passkeys, "a passkey may stand for the phone"}} {
 		if rule.on {
 			says += ", " + rule.says
 		}

@@ -97,8 +97,7 @@ func (s *Service) sweep(ctx context.Context) error {
 			return err
 		}
 		for _, r := range rows {
-			to := r.at(now)
-			if err := s.end(tx, r, to.State, to.Reason); err != nil {
+			if err := s.expire(tx, r, now); err != nil {
 				return err
 			}
 		}

@@ -13,13 +13,17 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/countersign/countersign/internal/actor"
+	"github.com/countersign/countersign/internal/apikey"
+	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/device"
 	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/httpkit"
+	"github.com/countersign/countersign/internal/mail"
 	"github.com/countersign/countersign/internal/provisioning"
 	"github.com/countersign/countersign/internal/signin"
+	"github.com/countersign/countersign/internal/webhook"
 )
 
 // What the door itself refuses.
@@ -33,6 +37,8 @@ var (
 type Confirmations interface {
 	// Spend consumes an approved confirmation of the asking session in tx, or refuses with confirmation_required.
 	Spend(tx database.Tx, by actor.Actor, id, action, resource string) error
+	// SpendWith is Spend where the phone has signed params as well.
+	SpendWith(tx database.Tx, by actor.Actor, id, action, resource string, params []byte) error
 	// Perform consumes one whose action's entry says all that there is to do; params has to be what the phone signed.
 	Perform(ctx context.Context, by actor.Actor, id, action, resource string, params []byte) error
 }
@@ -45,6 +51,10 @@ type Deps struct {
 	Devices      *device.Service
 	Confirms     Confirmations
 	SyncLog      *provisioning.Log
+	Audit        *audit.Chains
+	APIKeys      *apikey.Service // nil: no API key opens anything
+	Mail         *mail.Service
+	Webhooks     *webhook.Service
 	Replay       Replay // nil: nothing can be replayed
 	PublicURL    string // without a path
 	CompanionURL string
@@ -66,14 +76,16 @@ func New(d Deps) (*API, error) {
 }
 
 // Guard is what stands before every call of the console, also before those of other doors that its session opens: nothing is cached, no other
-// site can write, what is sent is JSON, and the browser is recognised when it comes back.
+// site can write, what is sent is JSON, the browser is recognised when it comes back, and an API key opens what it may.
 func (a *API) Guard() []gin.HandlerFunc {
-	return []gin.HandlerFunc{noStore, httpkit.Handle(a.sameOrigin), httpkit.Handle(speaksJSON), a.recognise}
+	return []gin.HandlerFunc{noStore, httpkit.Handle(a.sameOrigin), httpkit.Handle(speaksJSON), a.recognise, httpkit.Handle(a.bearer)}
 }
 
 // Mount adds every route of the door, behind Guard, to a group at /v1.
 func (a *API) Mount(g *gin.RouterGroup) {
+	outside := g
 	g = g.Group("", a.Guard()...)
+	a.mountSAML(outside, g)
 	g.GET("/setup", httpkit.Handle(a.setupState))
 	g.POST("/setup", httpkit.Handle(a.setup))
 	g.GET("/workspaces/:slug", httpkit.Handle(a.workspace))
@@ -81,6 +93,11 @@ func (a *API) Mount(g *gin.RouterGroup) {
 	g.POST("/session", httpkit.Handle(a.signIn))
 	g.GET("/session", a.session(a.showSession))
 	g.DELETE("/session", httpkit.Handle(a.signOut))
+	g.GET("/session/state", httpkit.Handle(a.sessionState))
+	g.POST("/session/sso-sign-out", a.session(a.signOutSSO))
+	g.GET("/sso/signed-out", httpkit.Handle(a.signedOutSSO))
+	g.GET("/session-limits", a.session(a.showSessionLimits))
+	g.PUT("/session-limits", a.session(a.changeSessionLimits))
 	g.POST("/session/verify", a.session(a.verify))
 	g.POST("/session/password", httpkit.Handle(a.setPassword))
 	g.POST("/session/recover", a.session(a.recover))
@@ -109,7 +126,10 @@ func (a *API) Mount(g *gin.RouterGroup) {
 	g.DELETE("/sessions/:id", a.session(a.endSession))
 
 	g.GET("/directory", a.session(a.showDirectory))
+	a.mountNotifications(g)
+	a.mountWebhooks(g)
 	a.mountProvisioning(g)
+	a.mountActivity(g)
 	g.GET("/people", a.session(a.listPeople))
 	g.POST("/people", a.session(a.addPerson))
 	g.GET("/people/:id", a.session(a.showPerson))
@@ -117,7 +137,10 @@ func (a *API) Mount(g *gin.RouterGroup) {
 	g.POST("/people/:id/password-link", a.session(a.passwordLink))
 	g.GET("/people/:id/sessions", a.session(a.listSessionsOf))
 	g.DELETE("/people/:id/sessions", a.session(a.endSessionsOf))
+	g.DELETE("/people/:id/sessions/:session", a.session(a.endSessionOf))
+	g.GET("/people/:id/devices", a.session(a.listDevicesOf))
 	g.GET("/teams", a.session(a.listTeams))
+	g.GET("/teams/:id", a.session(a.showTeam))
 	g.POST("/people/:id/unlock", a.session(a.unlock))
 	g.GET("/policy", a.session(a.showPolicy))
 	g.PUT("/policy", a.session(a.changePolicy))
@@ -130,7 +153,10 @@ func (a *API) Mount(g *gin.RouterGroup) {
 	g.GET("/devices", a.session(a.listDevices))
 	g.PATCH("/devices/:id", a.session(a.renameDevice))
 	g.DELETE("/devices/:id", a.session(a.removeDevice))
+	a.mountTokens(g)
 	a.mountRecovery(g)
+	a.mountKeys(g)
+	a.mountTransfer(g)
 	a.mountDirectoryRules(g)
 	g.GET("/notices", a.session(a.listNotices))
 	g.POST("/notices/:id/seen", a.session(a.noticeSeen))
@@ -139,7 +165,7 @@ func (a *API) Mount(g *gin.RouterGroup) {
 // session runs h for who is signed in.
 func (a *API) session(h func(*gin.Context, signin.SignedIn) error) gin.HandlerFunc {
 	return httpkit.Handle(func(c *gin.Context) error {
-		in, err := a.SignIn.SignedIn(c.Request)
+		in, err := a.caller(c)
 		if err != nil {
 			return err
 		}
@@ -172,7 +198,9 @@ func speaksJSON(c *gin.Context) error {
 // recognise gives the request its address and the browser its long-lived cookie.
 func (a *API) recognise(c *gin.Context) {
 	c.Request = signin.WithIP(c.Request, c.ClientIP())
-	a.SignIn.Remember(c.Writer, a.SignIn.BrowserOf(c.Request))
+	if _, program := bearerToken(c.Request); !program {
+		a.SignIn.Remember(c.Writer, a.SignIn.BrowserOf(c.Request))
+	}
 }
 
 // allow refuses a role that is not among the allowed ones; what says what they may do.

@@ -26,6 +26,9 @@ type directoryResponse struct {
 	Counts          countsResponse  `json:"counts"`
 	Phone           phoneResponse   `json:"phone"`
 	Can             canResponse     `json:"can"`
+	// Overlap is there while a replaced token lives on, Refused while a token is sent that opens nothing.
+	Overlap *overlapResponse `json:"overlap,omitempty"`
+	Refused *refusedResponse `json:"refused,omitempty"`
 }
 
 type idpResponse struct {
@@ -43,15 +46,23 @@ type statusResponse struct {
 }
 
 type tokenResponse struct {
-	ID         string     `json:"id"`
-	Hint       string     `json:"hint"`
-	CreatedAt  time.Time  `json:"created_at"`
-	CreatedBy  string     `json:"created_by"`
-	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
-	LastUsedBy string     `json:"last_used_by,omitempty"`
-	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
-	ValidUntil *time.Time `json:"valid_until,omitempty"`
-	State      string     `json:"state"`
+	ID          string     `json:"id"`
+	Hint        string     `json:"hint"`
+	CreatedAt   time.Time  `json:"created_at"`
+	CreatedBy   string     `json:"created_by"`
+	LastUsedAt  *time.Time `json:"last_used_at,omitempty"`
+	LastUsedBy  string     `json:"last_used_by,omitempty"`
+	ExpiresAt   *time.Time `json:"expires_at,omitempty"`
+	ValidUntil  *time.Time `json:"valid_until,omitempty"`
+	State       string     `json:"state"`
+	Reason      string     `json:"reason,omitempty"`
+	Note        string     `json:"note,omitempty"`
+	Replaces    string     `json:"replaces,omitempty"`
+	ReplacedAt  *time.Time `json:"replaced_at,omitempty"`
+	RevokedAt   *time.Time `json:"revoked_at,omitempty"`
+	EndedBy     string     `json:"ended_by,omitempty"`
+	Exposed     bool       `json:"exposed"`
+	AddressMode string     `json:"address_mode"`
 }
 
 type countsResponse struct {
@@ -68,6 +79,7 @@ type phoneResponse struct {
 type canResponse struct {
 	View       bool `json:"view"`
 	Regenerate bool `json:"regenerate"`
+	Ask        bool `json:"ask"` // for a regeneration, which an Owner or Super Admin has to approve as well
 }
 
 func (a *API) showDirectory(c *gin.Context, in signin.SignedIn) error {
@@ -91,10 +103,14 @@ func (a *API) showDirectory(c *gin.Context, in signin.SignedIn) error {
 	if err != nil {
 		return err
 	}
+	sso, err := ssoState(db, in.Actor.Workspace)
+	if err != nil {
+		return err
+	}
 	url := a.PublicURL + "/v1/scim/v2"
-	out := directoryResponse{TenantURL: url, TenantURLStrict: url + "?aadOptscim062020", IDP: idpResponse{SSO: "not_configured"},
+	out := directoryResponse{TenantURL: url, TenantURLStrict: url + "?aadOptscim062020", IDP: idpResponse{SSO: sso},
 		Status: told, Tokens: make([]tokenResponse, len(tokens)), Counts: countsResponse{counts.People, counts.Teams},
-		Phone: phone(phones), Can: canResponse{View: in.Actor.Admin(), Regenerate: in.Actor.Manager()}}
+		Phone: phone(phones), Can: canResponse{View: in.Actor.Admin(), Regenerate: in.Actor.Manager(), Ask: in.Actor.Admin() && !in.Actor.Manager()}}
 	if out.Status.LastClient != "" {
 		out.IDP.Name = &out.Status.LastClient
 	}
@@ -104,13 +120,21 @@ func (a *API) showDirectory(c *gin.Context, in signin.SignedIn) error {
 			out.Token = &out.Tokens[i]
 		}
 	}
+	if out.Overlap, err = a.overlap(c, in, db, tokens); err != nil {
+		return err
+	}
+	if out.Refused, err = refused(in, db, tokens); err != nil {
+		return err
+	}
 	c.JSON(http.StatusOK, out)
 	return nil
 }
 
 func presentToken(t workspace.Token, now time.Time) tokenResponse {
 	return tokenResponse{ID: t.ID, Hint: t.Hint, CreatedAt: t.CreatedAt, CreatedBy: t.CreatedBy, LastUsedAt: optional(t.LastUsedAt),
-		LastUsedBy: t.LastUsedBy, ExpiresAt: optional(t.ExpiresAt), ValidUntil: optional(t.ValidUntil), State: string(t.At(now))}
+		LastUsedBy: t.LastUsedBy, ExpiresAt: optional(t.ExpiresAt), ValidUntil: optional(t.ValidUntil), State: string(t.At(now)),
+		Reason: t.Reason, Note: t.Note, Replaces: t.Replaces, ReplacedAt: optional(t.ReplacedAt), RevokedAt: optional(t.RevokedAt), EndedBy: t.EndedBy,
+		Exposed: t.Exposed, AddressMode: string(t.Addresses.Mode)}
 }
 
 // status is told by the tokens, for a workspace whose log is empty: whether one is live, and when and by whom any of them was used last.

@@ -2,12 +2,14 @@ package consoleapi
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/httpkit"
+	"github.com/countersign/countersign/internal/provisioning"
 	"github.com/countersign/countersign/internal/signin"
 )
 
@@ -29,6 +31,7 @@ type personResponse struct {
 	Teams       []teamResponse `json:"teams"`
 	CreatedAt   time.Time      `json:"created_at"`
 	LastSignIn  *time.Time     `json:"last_sign_in_at,omitempty"` // for admins
+	LastSynced  *time.Time     `json:"last_synced_at,omitempty"`  // for admins
 }
 
 type teamResponse struct {
@@ -49,7 +52,11 @@ func (a *API) listPeople(c *gin.Context, in signin.SignedIn) error {
 	if err != nil {
 		return err
 	}
-	page, err := directory.List(a.DB.Read(c.Request.Context()), in.Actor.Workspace, c.Query("q"), c.Query("after"), limit)
+	choice, err := chosenPeople(c)
+	if err != nil {
+		return err
+	}
+	page, err := directory.List(a.DB.Read(c.Request.Context()), in.Actor.Workspace, choice, c.Query("after"), limit)
 	if err != nil {
 		return err
 	}
@@ -59,6 +66,29 @@ func (a *API) listPeople(c *gin.Context, in signin.SignedIn) error {
 	}
 	c.JSON(http.StatusOK, peopleResponse{Items: items, Next: page.Next})
 	return nil
+}
+
+// chosenPeople reads the filters of the list of people.
+func chosenPeople(c *gin.Context) (directory.Choice, error) {
+	choice := directory.Choice{Text: c.Query("q"), Role: directory.Role(c.Query("role")), Source: directory.Source(c.Query("source")), Team: c.Query("team")}
+	if role := choice.Role; role != "" && role != directory.Guest && !slices.Contains(readers, role) {
+		return choice, ErrQuery
+	}
+	if s := choice.Source; s != "" && s != directory.Local && s != directory.Provider {
+		return choice, ErrQuery
+	}
+	if !validID(choice.Team) {
+		return choice, ErrQuery
+	}
+	switch c.Query("status") {
+	case "":
+	case "active", "inactive":
+		active := c.Query("status") == "active"
+		choice.Active = &active
+	default:
+		return choice, ErrQuery
+	}
+	return choice, nil
 }
 
 func (a *API) showPerson(c *gin.Context, in signin.SignedIn) error {
@@ -101,10 +131,18 @@ func (a *API) people(c *gin.Context, in signin.SignedIn, members []directory.Mem
 	if !in.Actor.Admin() || len(members) == 0 {
 		return out, nil
 	}
-	facts, err := signin.FactsOf(a.DB.Read(c.Request.Context()), ids)
+	db := a.DB.Read(c.Request.Context())
+	facts, err := signin.FactsOf(db, ids)
+	if err != nil {
+		return nil, err
+	}
+	synced, err := provisioning.LastGood(db, in.Actor.Workspace, ids)
 	for i, id := range ids {
 		f := facts[id]
 		out[i].HasPassword, out[i].LastSignIn = &f.HasPassword, f.LastSignIn
+		if at, ok := synced[id]; ok {
+			out[i].LastSynced = &at
+		}
 	}
 	return out, err
 }
@@ -113,12 +151,30 @@ type addPersonRequest struct {
 	Name  string         `json:"name"`
 	Email string         `json:"email"`
 	Role  directory.Role `json:"role"`
+	Mail  bool           `json:"mail"` // send them the link, in place of showing it
 }
 
 type linkResponse struct {
 	Person    *personResponse `json:"person,omitempty"`
-	Link      string          `json:"link"`
-	ExpiresAt time.Time       `json:"expires_at"`
+	Link      string          `json:"link,omitempty"`
+	ExpiresAt *time.Time      `json:"expires_at,omitempty"`
+	MailedTo  string          `json:"mailed_to,omitempty"` // in place of the link
+}
+
+type linkRequest struct {
+	Mail bool `json:"mail"` // send it to the person
+}
+
+func (a *API) mailPasswordLink(c *gin.Context, in signin.SignedIn, id string) error {
+	p, err := directory.Find(a.DB.Read(c.Request.Context()), in.Actor.Workspace, id)
+	if err != nil {
+		return err
+	}
+	if err := a.SignIn.MailPasswordLink(c.Request.Context(), in.Actor, id, a.Mail.PasswordLink); err != nil {
+		return err
+	}
+	c.JSON(http.StatusCreated, linkResponse{MailedTo: p.Email})
+	return nil
 }
 
 func (a *API) addPerson(c *gin.Context, in signin.SignedIn) error {
@@ -129,7 +185,16 @@ func (a *API) addPerson(c *gin.Context, in signin.SignedIn) error {
 	if err != nil {
 		return err
 	}
-	p, link, err := a.SignIn.Invite(c.Request.Context(), in.Actor, req.Name, req.Email, req.Role)
+	var out linkResponse
+	var p directory.Person
+	if req.Mail {
+		out.MailedTo = req.Email
+		p, err = a.SignIn.InviteByMail(c.Request.Context(), in.Actor, req.Name, req.Email, req.Role, a.Mail.PasswordLink)
+	} else {
+		var link signin.Link
+		p, link, err = a.SignIn.Invite(c.Request.Context(), in.Actor, req.Name, req.Email, req.Role)
+		out.Link, out.ExpiresAt = link.URL, optional(&link.ExpiresAt)
+	}
 	if err != nil {
 		return err
 	}
@@ -137,7 +202,8 @@ func (a *API) addPerson(c *gin.Context, in signin.SignedIn) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusCreated, linkResponse{Person: &items[0], Link: link.URL, ExpiresAt: link.ExpiresAt})
+	out.Person = &items[0]
+	c.JSON(http.StatusCreated, out)
 	return nil
 }
 
@@ -145,18 +211,22 @@ func (a *API) passwordLink(c *gin.Context, in signin.SignedIn) error {
 	if err := allow(in, "change people", directory.ManagerRoles...); err != nil {
 		return err
 	}
-	if _, err := httpkit.Decode[struct{}](c, httpkit.ConsoleBody); err != nil {
+	req, err := httpkit.Decode[linkRequest](c, httpkit.ConsoleBody)
+	if err != nil {
 		return err
 	}
 	id, err := pathID(c)
 	if err != nil {
 		return err
 	}
+	if req.Mail {
+		return a.mailPasswordLink(c, in, id)
+	}
 	link, err := a.SignIn.PasswordLink(c.Request.Context(), in.Actor, id)
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusCreated, linkResponse{Link: link.URL, ExpiresAt: link.ExpiresAt})
+	c.JSON(http.StatusCreated, linkResponse{Link: link.URL, ExpiresAt: &link.ExpiresAt})
 	return nil
 }
 
@@ -177,6 +247,9 @@ func (a *API) changePerson(c *gin.Context, in signin.SignedIn) error {
 	if err != nil {
 		return err
 	}
+	if err := a.modest(c, in, id, req.Role); err != nil {
+		return err
+	}
 	if _, err := a.Directory.Change(c.Request.Context(), in.Actor, id, req.Role, req.Active); err != nil {
 		return err
 	}
@@ -193,7 +266,29 @@ type teamItem struct {
 	Name      string    `json:"name"`
 	Source    string    `json:"source"`
 	Members   int       `json:"members"`
+	External  string    `json:"external_id,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
+	ChangedAt time.Time `json:"changed_at"`
+}
+
+func presentTeam(t directory.Team) teamItem {
+	return teamItem{ID: t.ID, Name: t.Name, Source: string(t.Source), Members: t.Members, External: t.External, CreatedAt: t.CreatedAt, ChangedAt: t.ChangedAt}
+}
+
+func (a *API) showTeam(c *gin.Context, in signin.SignedIn) error {
+	if err := allow(in, "see the teams", readers...); err != nil {
+		return err
+	}
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	t, err := directory.FindTeam(a.DB.Read(c.Request.Context()), in.Actor.Workspace, id)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, presentTeam(t))
+	return nil
 }
 
 func (a *API) listTeams(c *gin.Context, in signin.SignedIn) error {
@@ -204,13 +299,13 @@ func (a *API) listTeams(c *gin.Context, in signin.SignedIn) error {
 	if err != nil {
 		return err
 	}
-	page, err := directory.ListTeams(a.DB.Read(c.Request.Context()), in.Actor.Workspace, c.Query("after"), limit)
+	page, err := directory.ListTeams(a.DB.Read(c.Request.Context()), in.Actor.Workspace, c.Query("q"), c.Query("after"), limit)
 	if err != nil {
 		return err
 	}
 	out := teamsResponse{Items: make([]teamItem, len(page.Items)), Next: page.Next}
 	for i, t := range page.Items {
-		out.Items[i] = teamItem{ID: t.ID, Name: t.Name, Source: string(t.Source), Members: t.Members, CreatedAt: t.CreatedAt}
+		out.Items[i] = presentTeam(t)
 	}
 	c.JSON(http.StatusOK, out)
 	return nil

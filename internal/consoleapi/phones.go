@@ -142,7 +142,19 @@ type devicePush struct {
 }
 
 func (a *API) listDevices(c *gin.Context, in signin.SignedIn) error {
-	all, err := a.Devices.List(c.Request.Context(), in.Actor)
+	return a.answerDevices(c, in, in.Actor.Person)
+}
+
+func (a *API) listDevicesOf(c *gin.Context, in signin.SignedIn) error {
+	person, err := a.personToLookAfter(c, in, "see other people's phones")
+	if err != nil {
+		return err
+	}
+	return a.answerDevices(c, in, person)
+}
+
+func (a *API) answerDevices(c *gin.Context, in signin.SignedIn, person string) error {
+	all, err := a.Devices.ListOf(c.Request.Context(), in.Actor, person)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ func (a *API) mountProvisioning(g *gin.RouterGroup) {
 	g.POST("/provisioning/log/:id/replay", a.session(a.replayCall))
 	g.GET("/provisioning/missing", a.session(a.missing))
 	g.GET("/provisioning/health", a.session(a.syncHealth))
+	g.GET("/provisioning/setup", a.session(a.syncSetup))
 	g.GET("/provisioning/reasons", a.session(a.reasons))
 	g.GET("/provisioning/settings", a.session(a.showKeeping))
 	g.PATCH("/provisioning/settings", a.session(a.changeKeeping))

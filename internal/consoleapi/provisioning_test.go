@@ -323,7 +323,7 @@ func TestATokenThatEndedIsRecognised(t *testing.T) {
 			}
 		}
 		row := said()
-		if row == nil || row["times"] != float64(4) || !strings.Contains(row["sentence"].(string), "It is the right one, but not as the header needs it") {
+		if row == nil || row["times"] != float64(4) || !strings.Contains(row["sentence"].(string), "sent the right token (…"+plain[len(plain)-4:]+"), but not as the header needs it") {
 			w.Fatalf("the right token in a wrong form: %v", row)
 		}
 		w.bearer = "Bearer cs_scim_" + strings.Repeat("x", 49)
@@ -341,7 +341,7 @@ func TestATokenThatEndedIsRecognised(t *testing.T) {
 			w.Errorf("the old token: %d", status)
 		}
 		row = said()
-		if row == nil || !strings.Contains(row["sentence"].(string), "Okta sent the token …"+hint+" of ") || !strings.Contains(row["sentence"].(string), "It was replaced by another one") {
+		if row == nil || !strings.Contains(row["sentence"].(string), "Okta sent the token (…"+hint+") that was replaced on ") || !strings.Contains(row["sentence"].(string), "It has not been valid since ") {
 			w.Errorf("the old token: %v", row)
 		}
 		if n := w.count("SELECT COUNT(*) FROM provisioning_log WHERE sentence LIKE '%cs_scim_%' OR search LIKE '%cs_scim_%' OR target LIKE '%cs_scim_%'"); n != 0 {

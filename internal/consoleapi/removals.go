@@ -209,11 +209,14 @@ func (a *API) restoreTeam(c *gin.Context, in signin.SignedIn) error {
 	if err != nil {
 		return err
 	}
-	t, err := a.Directory.RestoreTeam(c.Request.Context(), in.Actor, id)
+	if _, err := a.Directory.RestoreTeam(c.Request.Context(), in.Actor, id); err != nil {
+		return err
+	}
+	t, err := directory.FindTeam(a.DB.Read(c.Request.Context()), in.Actor.Workspace, id)
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, teamItem{ID: t.ID, Name: t.Name, Source: string(t.Source), Members: t.Members, CreatedAt: t.CreatedAt})
+	c.JSON(http.StatusOK, presentTeam(t))
 	return nil
 }
 

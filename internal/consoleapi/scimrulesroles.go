@@ -1,6 +1,7 @@
 package consoleapi
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -90,16 +91,35 @@ type roleChangeResponse struct {
 	AppRole    string         `json:"app_role,omitempty"` // of the rule that counts
 }
 
+type rolePreviewRequest struct {
+	roleMappingBody
+	Sample json.RawMessage `json:"sample"`  // a user as a SCIM request holds it
+	CallID string          `json:"call_id"` // of the provisioning log: the user that this stored call sent
+}
+
+type roleSampleResponse struct {
+	UserName string         `json:"user_name"`
+	Role     directory.Role `json:"role"`
+	PersonID string         `json:"person_id,omitempty"` // of somebody who is there already
+	TeamID   string         `json:"team_id,omitempty"`   // of the rule that counts
+	AppRole  string         `json:"app_role,omitempty"`  // of the rule that counts
+}
+
 type rolePreviewResponse struct {
 	Changed int                  `json:"changed"`
 	Changes []roleChangeResponse `json:"changes"`
+	Sample  *roleSampleResponse  `json:"sample,omitempty"`
 }
 
 func (a *API) previewRoleMapping(c *gin.Context, in signin.SignedIn) error {
 	if err := seesDirectory(in); err != nil {
 		return err
 	}
-	req, err := httpkit.Decode[roleMappingBody](c, httpkit.ConsoleBody)
+	req, err := httpkit.Decode[rolePreviewRequest](c, httpkit.ConsoleBody)
+	if err != nil {
+		return err
+	}
+	sample, err := a.roleSample(c, in, req)
 	if err != nil {
 		return err
 	}
@@ -107,13 +127,26 @@ func (a *API) previewRoleMapping(c *gin.Context, in signin.SignedIn) error {
 	if err != nil {
 		return err
 	}
-	out := rolePreviewResponse{Changed: len(changes), Changes: []roleChangeResponse{}}
+	out := rolePreviewResponse{Changed: len(changes), Changes: []roleChangeResponse{}, Sample: sample}
 	for _, ch := range changes[:min(len(changes), longestPage)] {
 		out.Changes = append(out.Changes, roleChangeResponse{PersonID: ch.Person.ID, PersonName: ch.Person.Name, UserName: ch.Person.UserName, From: ch.From, To: ch.To,
 			TeamID: ch.Because.Team, AppRole: ch.Because.AppRole})
 	}
 	c.JSON(http.StatusOK, out)
 	return nil
+}
+
+// roleSample is the role that a mapping gives one user: one in the request, or the one that a stored call sent; nil where none was asked for.
+func (a *API) roleSample(c *gin.Context, in signin.SignedIn, req rolePreviewRequest) (*roleSampleResponse, error) {
+	user, err := a.sample(c, in, mappingPreviewRequest{Sample: req.Sample, CallID: req.CallID})
+	if err != nil || user == nil {
+		return nil, err
+	}
+	ch, err := a.Directory.SampleRole(c.Request.Context(), in.Actor.Workspace, req.mapping(), user)
+	if err != nil {
+		return nil, sampleFault(err)
+	}
+	return &roleSampleResponse{UserName: ch.Person.UserName, Role: ch.To, PersonID: ch.Person.ID, TeamID: ch.Because.Team, AppRole: ch.Because.AppRole}, nil
 }
 
 func (a *API) showGuard(c *gin.Context, in signin.SignedIn) error {

@@ -140,7 +140,15 @@ func (a *API) showSession(c *gin.Context, in signin.SignedIn) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, a.present(in, all))
+	out := a.present(in, all)
+	if in.SSOSession != "" {
+		p, err := sso.Of(a.DB.Read(c.Request.Context()), in.Actor.Workspace)
+		if err != nil && !errors.Is(err, sso.ErrNone) {
+			return err
+		}
+		out.SignOutAt = p.Name
+	}
+	c.JSON(http.StatusOK, out)
 	return nil
 }
 
@@ -170,6 +178,7 @@ type sessionResponse struct {
 	CompanionURL string              `json:"companion_url"`
 	FreshUntil   time.Time           `json:"fresh_until"`
 	ServerTime   time.Time           `json:"server_time"`
+	SignOutAt    string              `json:"sign_out_at,omitempty"` // name of the identity provider that can sign the person out too
 }
 
 func (a *API) present(in signin.SignedIn, all []signin.SignedIn) sessionResponse {

@@ -7,6 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/countersign/countersign/internal/directory"
+	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/signin"
 )
 
@@ -35,7 +36,7 @@ func (a *API) listSessions(c *gin.Context, in signin.SignedIn) error {
 }
 
 func (a *API) listSessionsOf(c *gin.Context, in signin.SignedIn) error {
-	person, err := a.personWhoseSessions(c, in)
+	person, err := a.personToLookAfter(c, in, seeSessions)
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (a *API) endOtherSessions(c *gin.Context, in signin.SignedIn) error {
 }
 
 func (a *API) endSessionsOf(c *gin.Context, in signin.SignedIn) error {
-	person, err := a.personWhoseSessions(c, in)
+	person, err := a.personToLookAfter(c, in, seeSessions)
 	if err != nil {
 		return err
 	}
@@ -89,9 +90,28 @@ func (a *API) answerEnded(c *gin.Context, in signin.SignedIn, person string) err
 	return nil
 }
 
-// personWhoseSessions is the person in the path, for those who may look after another's sessions.
-func (a *API) personWhoseSessions(c *gin.Context, in signin.SignedIn) (string, error) {
-	if err := allow(in, "see or end other people's sessions", directory.ManagerRoles...); err != nil {
+// endSessionOf ends one session of somebody else.
+func (a *API) endSessionOf(c *gin.Context, in signin.SignedIn) error {
+	person, err := a.personToLookAfter(c, in, seeSessions)
+	if err != nil {
+		return err
+	}
+	id := c.Param("session")
+	if !idForm.MatchString(id) {
+		return fault.ErrNotFound
+	}
+	if err := a.SignIn.EndOpen(c.Request.Context(), in.Actor, person, id); err != nil {
+		return err
+	}
+	c.Status(http.StatusNoContent)
+	return nil
+}
+
+const seeSessions = "see or end other people's sessions"
+
+// personToLookAfter is the person in the path, for those who manage people; what says what they want to do.
+func (a *API) personToLookAfter(c *gin.Context, in signin.SignedIn, what string) (string, error) {
+	if err := allow(in, what, directory.ManagerRoles...); err != nil {
 		return "", err
 	}
 	id, err := pathID(c)

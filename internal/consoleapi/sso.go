@@ -1,12 +1,14 @@
 package consoleapi
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
 
 	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/fault"
@@ -40,14 +42,36 @@ func (a *API) beginSSO(c *gin.Context) error {
 // endSSO is where the provider sends the browser back to. It is a page's address, so what went wrong is told by a page: the console reads the
 // code from the address.
 func (a *API) endSSO(c *gin.Context) error {
-	ctx := c.Request.Context()
-	session, who, err := a.SignIn.EndSSO(ctx, a.SignIn.BrowserOf(c.Request), c.Request.URL.Query())
-	to := who.ReturnTo
-	switch {
-	case err != nil:
-		to = a.failedSSO(c, who, err)
-	case !who.Tested:
-		a.SignIn.SetSession(c.Writer, session)
+	session, who, err := a.SignIn.EndSSO(c.Request.Context(), a.SignIn.BrowserOf(c.Request), c.Request.URL.Query())
+	a.landed(c, session, who, err)
+	return nil
+}
+
+// signOutSSO signs the browser out here, and says where to send it to be signed out at the identity provider too.
+func (a *API) signOutSSO(c *gin.Context, in signin.SignedIn) error {
+	if _, err := httpkit.Decode[struct{}](c, httpkit.ConsoleBody); err != nil {
+		return err
+	}
+	to, err := a.SignIn.SignOutSSO(c.Request.Context(), a.SignIn.BrowserOf(c.Request), in, "/w/"+in.Slug+"?signed_out=everywhere")
+	if err != nil {
+		return err
+	}
+	if to == "" {
+		to = "/w/" + in.Slug + "?signed_out=here"
+	}
+	a.SignIn.ClearSession(c.Writer)
+	c.JSON(http.StatusOK, goToResponse{URL: to})
+	return nil
+}
+
+// signedOutSSO is where the provider sends the browser back to after that.
+func (a *API) signedOutSSO(c *gin.Context) error {
+	to, err := a.SignIn.SSO.SignedOut(c.Request.Context(), a.SignIn.BrowserOf(c.Request).Hash(), c.Query("state"))
+	if errors.Is(err, sso.ErrRequest) {
+		to, err = "/signin", nil // late, or nobody's: there is nothing to tell
+	}
+	if err != nil {
+		return err
 	}
 	c.Header("Location", to)
 	c.Status(http.StatusSeeOther)
@@ -72,9 +96,25 @@ func (a *API) failedSSO(c *gin.Context, who sso.Identity, err error) string {
 	return page + "?sso_error=" + url.QueryEscape(code)
 }
 
+// ssoState is how single sign-on stands in a workspace, in one word.
+func ssoState(db *gorm.DB, workspace string) (string, error) {
+	p, err := sso.Of(db, workspace)
+	switch {
+	case errors.Is(err, sso.ErrNone):
+		return "not_configured", nil
+	case p.Enforced:
+		return "enforced", err
+	case p.Active:
+		return "active", err
+	}
+	return "draft", err
+}
+
 type identityProviderResponse struct {
 	Provider    *providerResponse `json:"provider"`
 	RedirectURL string            `json:"redirect_url"`
+	SignedOut   string            `json:"signed_out_url"`
+	SAML        partyResponse     `json:"saml"`
 	Domains     []domainResponse  `json:"domains"`
 }
 
@@ -85,6 +125,7 @@ type providerResponse struct {
 	Issuer    string        `json:"issuer"`
 	ClientID  string        `json:"client_id"`
 	HasSecret bool          `json:"has_secret"`
+	SAML      *samlResponse `json:"saml,omitempty"`
 	Claim     string        `json:"claim"`
 	LinkBy    string        `json:"link_by"`
 	JIT       bool          `json:"jit"`
@@ -110,7 +151,7 @@ type domainResponse struct {
 
 func presentProvider(p sso.Provider) *providerResponse {
 	out := &providerResponse{Kind: string(p.Kind), Preset: p.Preset, Name: p.Name, Issuer: p.Issuer, ClientID: p.ClientID, HasSecret: p.HasSecret,
-		Claim: p.Claim, LinkBy: string(p.LinkBy), JIT: p.JIT, Active: p.Active, Enforced: p.Enforced, UpdatedAt: p.UpdatedAt}
+		SAML: presentSAML(p.SAML), Claim: p.Claim, LinkBy: string(p.LinkBy), JIT: p.JIT, Active: p.Active, Enforced: p.Enforced, UpdatedAt: p.UpdatedAt}
 	if p.Test != nil {
 		out.Test = &testResponse{At: p.Test.At, Code: p.Test.Code, Subject: p.Test.Subject, Claim: p.Test.Claim}
 	}
@@ -126,7 +167,7 @@ func (a *API) showIdentityProvider(c *gin.Context, in signin.SignedIn) error {
 		return err
 	}
 	db := a.DB.Read(c.Request.Context())
-	out := identityProviderResponse{RedirectURL: a.SignIn.SSO.RedirectURL(), Domains: []domainResponse{}}
+	out := identityProviderResponse{RedirectURL: a.SignIn.SSO.RedirectURL(), SignedOut: a.SignIn.SSO.SignedOutURL(), Domains: []domainResponse{}}
 	p, err := sso.Of(db, in.Actor.Workspace)
 	if err != nil && !errors.Is(err, sso.ErrNone) {
 		return err
@@ -134,6 +175,11 @@ func (a *API) showIdentityProvider(c *gin.Context, in signin.SignedIn) error {
 	if err == nil {
 		out.Provider = presentProvider(p)
 	}
+	party, err := a.SignIn.SSO.PartyOf(db, in.Actor.Workspace)
+	if err != nil {
+		return err
+	}
+	out.SAML = presentParty(party)
 	domains, err := sso.Domains(db, in.Actor.Workspace)
 	if err != nil {
 		return err
@@ -154,25 +200,29 @@ func mayChangeSSO(in signin.SignedIn) error {
 }
 
 type identityProviderRequest struct {
+	Kind         string `json:"kind"` // "" is oidc
 	Preset       string `json:"preset"`
 	Name         string `json:"name"`
 	Issuer       string `json:"issuer"`
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
+	Metadata     string `json:"metadata"`
+	MetadataURL  string `json:"metadata_url"`
 	Claim        string `json:"claim"`
 	LinkBy       string `json:"link_by"`
 	JIT          bool   `json:"jit"`
 }
 
 func (a *API) saveIdentityProvider(c *gin.Context, in signin.SignedIn) error {
-	req, err := httpkit.Decode[identityProviderRequest](c, httpkit.ConsoleBody)
+	req, err := httpkit.Decode[identityProviderRequest](c, metadataBody)
 	if err != nil {
 		return err
 	}
 	if err := mayChangeSSO(in); err != nil {
 		return err
 	}
-	p, err := a.SignIn.SSO.Save(c.Request.Context(), in.Actor, sso.Settings{Preset: req.Preset, Name: req.Name, Issuer: req.Issuer, ClientID: req.ClientID,
+	p, err := a.SignIn.SSO.Save(c.Request.Context(), in.Actor, sso.Settings{Kind: sso.Kind(cmp.Or(req.Kind, string(sso.OIDC))),
+		Preset: req.Preset, Metadata: req.Metadata, MetadataURL: req.MetadataURL, Name: req.Name, Issuer: req.Issuer, ClientID: req.ClientID,
 		Secret: req.ClientSecret, Claim: req.Claim, LinkBy: sso.LinkRule(req.LinkBy), JIT: req.JIT})
 	return answerProvider(c, p, err)
 }

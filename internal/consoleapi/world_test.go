@@ -21,6 +21,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/countersign/countersign/internal/actor"
+	"github.com/countersign/countersign/internal/apikey"
+	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/consoleapi"
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/dbtest"
@@ -51,6 +53,7 @@ type world struct {
 	devices    *device.Service
 	confirms   *confirmations
 	syncLog    *provisioning.Log
+	audit      *audit.Chains
 	replay     consoleapi.Replay
 	bearer     string // what an identity provider sends as Authorization
 	server     *httptest.Server
@@ -67,6 +70,10 @@ type confirmations struct {
 }
 
 func (c *confirmations) Perform(_ context.Context, by actor.Actor, id, action, resource string, _ []byte) error {
+	return c.Spend(database.Tx{}, by, id, action, resource)
+}
+
+func (c *confirmations) SpendWith(_ database.Tx, by actor.Actor, id, action, resource string, _ []byte) error {
 	return c.Spend(database.Tx{}, by, id, action, resource)
 }
 
@@ -96,7 +103,7 @@ func newWorld(t *testing.T, dialect, public string) *world {
 	w.workspaces = workspace.New(w.db, v)
 	single, err := sso.New(sso.Deps{DB: w.db, Vault: v, PublicURL: public, LookupTXT: func(context.Context, string) ([]string, error) { return w.txt, nil }})
 	w.must(err)
-	w.signIn, err = signin.New(signin.Config{DB: w.db, Workspaces: w.workspaces, PublicURL: public, SSO: single, OnEnd: []signin.Ended{
+	w.signIn, err = signin.New(signin.Config{DB: w.db, Workspaces: w.workspaces, PublicURL: public, SSO: single, HashMemory: 64, OnEnd: []signin.Ended{
 		func(_ database.Tx, by actor.Actor, _ time.Time) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -106,8 +113,9 @@ func newWorld(t *testing.T, dialect, public string) *world {
 	w.must(err)
 	w.directory = directory.New(w.db, w.signIn.EndAll)
 	w.devices = device.New(device.Deps{DB: w.db, Keys: serverkeys.New(w.db, v, time.Now), Hub: hub.New(), CompanionURL: "http://localhost:8081", Now: time.Now})
+	w.audit = chains(w.db, serverkeys.New(w.db, v, time.Now))
 	w.syncLog = provisioning.New(w.db, v, slog.New(slog.DiscardHandler))
-	api, err := consoleapi.New(consoleapi.Deps{DB: w.db, SignIn: w.signIn, Directory: w.directory, Devices: w.devices, Confirms: w.confirms, SyncLog: w.syncLog,
+	api, err := consoleapi.New(consoleapi.Deps{DB: w.db, SignIn: w.signIn, Directory: w.directory, Devices: w.devices, Confirms: w.confirms, SyncLog: w.syncLog, Audit: w.audit, APIKeys: apikey.New(w.db),
 		Replay: func(ctx context.Context, by actor.Actor, of string, raw provisioning.Raw, dry bool) (provisioning.Replayed, error) {
 			return w.replay(ctx, by, of, raw, dry)
 		},

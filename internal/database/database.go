@@ -54,6 +54,11 @@ func WithClockOffset(offset func() time.Duration) Option {
 	return func(db *DB) { db.clock = func(real time.Time) time.Time { return real.Add(offset()) } }
 }
 
+// WithMovedClock makes of every reading of the real clock another one; a test's clock that can be moved and stopped.
+func WithMovedClock(moved func(real time.Time) time.Time) Option {
+	return func(db *DB) { db.clock = moved }
+}
+
 // WithClock puts a clock of the caller's own in the place of the one that judges deadlines, for a test in which time stands still.
 func WithClock(now func() time.Time) Option {
 	return func(db *DB) { db.clock = func(time.Time) time.Time { return now() } }

@@ -108,8 +108,13 @@ func New(d Deps) *Service {
 
 // List are a person's phones, the removed ones too, newest first.
 func (s *Service) List(ctx context.Context, by actor.Actor) ([]Device, error) {
+	return s.ListOf(ctx, by, by.Person)
+}
+
+// ListOf is List for another person of by's workspace.
+func (s *Service) ListOf(ctx context.Context, by actor.Actor, person string) ([]Device, error) {
 	var rows []row
-	err := s.DB.Read(ctx).Where("workspace_id = ? AND person_id = ? AND state <> ?", by.Workspace, by.Person, Claimed).
+	err := s.DB.Read(ctx).Where("workspace_id = ? AND person_id = ? AND state <> ?", by.Workspace, person, Claimed).
 		Order("created_at DESC").Limit(100).Find(&rows).Error
 	out := make([]Device, len(rows))
 	for i, r := range rows {

@@ -42,6 +42,14 @@ var (
 	ErrNotClaimed     = fault.New(fault.Conflict, "not_claimed", "No phone has shown itself for this pairing yet.")
 )
 
+// Fresh refuses who has not proven within the last five minutes who they are (wire.md §3.1).
+func Fresh(by actor.Actor, now time.Time) error {
+	if now.Sub(by.Verified) > freshFor {
+		return ErrReauthenticate
+	}
+	return nil
+}
+
 // Pairing is what the console shows of a pairing.
 type Pairing struct {
 	ID        string

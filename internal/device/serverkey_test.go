@@ -117,8 +117,9 @@ func TestAQuestionUnderWayIsAnsweredAfterTheMove(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, fresh := rotate(t, w, serverkeys.Challenge)
-		until, err := w.Devices.Move(w.Ctx, phone.Actor(ana), fresh)
 		now, err2 := w.DB.Now(w.Ctx)
+		w.Offset.Stop(now)
+		until, err := w.Devices.Move(w.Ctx, phone.Actor(ana), fresh)
 		if err := errors.Join(err, err2); err != nil || until.Before(now) || until.After(now.Add(10*time.Second)) {
 			t.Fatalf("the old key may have signed until %v, it is %v (%v)", until, now, err)
 		}
@@ -185,7 +186,7 @@ func TestARotationOnOneReplicaIsSeenByTheOthers(t *testing.T) {
 			if got, err = two.Keys.Current(two.Ctx, p); err != nil {
 				t.Fatal(err)
 			}
-			if time.Since(began) > 3*time.Second {
+			if time.Since(began) > time.Minute {
 				t.Fatalf("after %v the other replica still has the old %s key", time.Since(began), p)
 			}
 		}

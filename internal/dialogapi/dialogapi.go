@@ -57,6 +57,8 @@ func (a *API) Mount(g *gin.RouterGroup) {
 	g.POST("/:id/resend", a.session(a.resend))
 	g.POST("/:id/reveal", a.session(a.reveal))
 	g.POST("/:id/events", a.session(a.seen))
+	g.POST("/:id/passkey/options", a.session(a.passkeyOptions))
+	g.POST("/:id/passkey", a.session(a.passkey))
 }
 
 // Run writes frames until ctx ends; then it tells every waiting dialog to come back and returns.
@@ -212,6 +214,7 @@ type confirmationBody struct {
 	CollectUntil *time.Time     `json:"collect_until,omitempty"`
 	ServerTime   time.Time      `json:"server_time"`
 	DecidedBy    *decidedBody   `json:"decided_by,omitempty"`
+	Passkey      bool           `json:"passkey,omitempty"`
 	Devices      []deliveryBody `json:"devices"`
 	Quorum       *quorumBody    `json:"quorum,omitempty"`
 }
@@ -231,6 +234,7 @@ type approvalBody struct {
 type decidedBody struct {
 	Device string     `json:"device"`
 	At     *time.Time `json:"at"`
+	How    string     `json:"how"`
 }
 
 type deliveryBody struct {
@@ -244,9 +248,9 @@ type deliveryBody struct {
 func present(v confirm.View) confirmationBody {
 	b := confirmationBody{ID: v.ID, Version: v.Version, Action: v.Action, Resource: v.Resource, Mode: v.Mode, Code: v.Code, State: v.State,
 		Reason: v.Reason, CreatedAt: v.CreatedAt, ExpiresAt: v.ExpiresAt, CollectUntil: v.CollectUntil, ServerTime: v.ServerTime,
-		Devices: make([]deliveryBody, len(v.Devices))}
+		Passkey: v.Passkey, Devices: make([]deliveryBody, len(v.Devices))}
 	if v.DecidedBy != "" {
-		b.DecidedBy = &decidedBody{v.DecidedBy, v.DecidedAt}
+		b.DecidedBy = &decidedBody{v.DecidedBy, v.DecidedAt, v.DecidedHow}
 	}
 	for i, d := range v.Devices {
 		b.Devices[i] = deliveryBody{d.ID, d.Name, d.Delivery, d.At.UTC(), d.Detail}

@@ -21,7 +21,7 @@ type frame struct {
 
 func next(t *testing.T, c *websocket.Conn) frame {
 	t.Helper()
-	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	var f frame
@@ -43,7 +43,7 @@ func until(t *testing.T, c *websocket.Conn, state string) frame {
 
 func closedWith(t *testing.T, c *websocket.Conn, code int) {
 	t.Helper()
-	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	for {

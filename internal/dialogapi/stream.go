@@ -64,20 +64,20 @@ func (a *API) stream(c *gin.Context) error {
 		return ErrSubprotocol
 	}
 	id := c.Param("id")
+	// Whether it does not exist, or is of somebody else, or nobody is signed in: the same statements, the same answer.
 	ws, err := a.Confirms.WorkspaceOf(c.Request.Context(), id)
-	if err != nil {
+	if onlyInternal(err) != nil {
 		return err
 	}
 	by, err := a.Sessions.In(c.Request, ws)
-	if err != nil {
-		return errors.Join(onlyInternal(err), fault.ErrNotFound)
+	if onlyInternal(err) != nil {
+		return err
 	}
 	v, err := a.Confirms.View(c.Request.Context(), by, id)
 	if err != nil {
 		return err
 	}
-	request := c.Request.Clone(context.WithoutCancel(c.Request.Context())) // gin's context is reused once the handler returned
-	s := &socket{id: id, by: by, request: request, end: v.ExpiresAt.Add(afterlife)}
+	s := &socket{id: id, by: by, cookies: c.Request.Header["Cookie"], end: v.ExpiresAt.Add(afterlife)}
 	if !a.streams.admit(s) {
 		return ErrOverloaded.After(5 * time.Second)
 	}
@@ -103,15 +103,15 @@ func onlyInternal(err error) error {
 type socket struct {
 	id      string
 	by      actor.Actor
-	request *http.Request
+	cookies []string // by which its session is looked at again; the rest of the request would cost two kilobytes for each dialog
 	conn    *websocket.Conn
 	heard   *hub.Listener
 	end     time.Time
 
 	queued  atomic.Bool // in the writers' queue already: one slot, the newest state wins
 	closed  atomic.Bool
-	mu      sync.Mutex // held while a frame is written
-	seen    int64
+	seen    atomic.Int64 // the version of the last frame
+	mu      sync.Mutex   // held while a frame is written
 	framed  time.Time
 	pinged  time.Time
 	checked time.Time
@@ -176,7 +176,11 @@ func (m *streams) start(s *socket, conn *websocket.Conn) {
 	now := time.Now()
 	m.mu.Lock()
 	s.conn, s.framed, s.pinged, s.checked = conn, now, now, now
-	s.heard = m.Hub.Call(confirm.Topic(s.id), func(int64) { m.enqueue(s) })
+	s.heard = m.Hub.Call(confirm.Topic(s.id), func(version int64) {
+		if version == 0 || version > s.seen.Load() { // an event is heard twice over a bus, and once more by the safety poll: one look is enough
+			m.enqueue(s)
+		}
+	})
 	ended := m.ended
 	m.mu.Unlock()
 	if ended {
@@ -299,13 +303,13 @@ func (m *streams) serve(s *socket) {
 		m.close(s, websocket.CloseInternalServerErr, "internal")
 		return
 	}
-	if v.Version > s.seen {
+	if v.Version > s.seen.Load() {
 		v.Code = ""
 		b := present(v)
 		if !m.send(s, frame{T: "snapshot", Confirmation: &b}) {
 			return
 		}
-		s.seen = v.Version
+		s.seen.Store(v.Version)
 		if v.Final() {
 			m.close(s, websocket.CloseNormalClosure, string(v.State))
 		}
@@ -358,9 +362,10 @@ func (m *streams) clock(now time.Time) {
 }
 
 func (m *streams) stillSignedIn(s *socket) bool {
-	ctx, cancel := context.WithTimeout(s.request.Context(), writeWait)
+	ctx, cancel := context.WithTimeout(context.Background(), writeWait)
 	defer cancel()
-	by, err := m.Sessions.In(s.request.WithContext(ctx), s.by.Workspace)
+	r := (&http.Request{Header: http.Header{"Cookie": s.cookies}}).WithContext(ctx)
+	by, err := m.Sessions.In(r, s.by.Workspace)
 	if err != nil {
 		return fault.From(err).Kind == fault.Internal // a database that does not answer ends no session
 	}

@@ -71,14 +71,37 @@ type Deactivated func(tx database.Tx, by actor.Actor, p Person, at time.Time) er
 type Service struct {
 	db            *database.DB
 	onDeactivated []Deactivated
+	onDemoted     []Deactivated
 	witnesses     []witness
 	book          ruleBook
-	taken         ledger
+	traces        []string
+	forgets       []string
 }
 
 // New is the directory over db. Each of ends runs in the transaction that deactivates or deletes a person.
 func New(db *database.DB, ends ...Deactivated) *Service {
 	return &Service{db: db, onDeactivated: ends}
+}
+
+// OnDemoted runs f in the transaction in which somebody who goes on being active loses the rights of an admin. It is called while the service is
+// put together.
+func (s *Service) OnDemoted(f ...Deactivated) { s.onDemoted = append(s.onDemoted, f...) }
+
+// demoted ends what must not outlive an admin's rights; a change between two admins' roles, or below them, is none.
+func (s *Service) demoted(tx database.Tx, by actor.Actor, p Person, from, to Role, at time.Time) error {
+	if !from.Admin() || to.Admin() {
+		return nil
+	}
+	p.Role = to
+	if err := endTransfersOf(tx, by, p.ID, "role", at); err != nil {
+		return err
+	}
+	for _, f := range s.onDemoted {
+		if err := f(tx, by, p, at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // personRow is the table people; the columns are what is looked up, Attributes holds every other SCIM attribute as JSON.

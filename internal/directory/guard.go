@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"gorm.io/gorm"
@@ -82,79 +81,21 @@ func (s *Service) SetGuard(ctx context.Context, by actor.Actor, g GuardPolicy) e
 // above says whether n removals within an hour are more than the policy lets through, and by which rule. gone of them are people who are not
 // counted among the directory's any more.
 func (g GuardPolicy) above(db *gorm.DB, workspace string, n, gone int) (string, error) {
+	var people int64
+	err := db.Raw(totalOf, workspace, "people").Scan(&people).Error
+	return g.crossed(n, gone, people), err
+}
+
+// crossed names the rule by which n removals within an hour are too many, among so many people of the directory; "" for none.
+func (g GuardPolicy) crossed(n, gone int, people int64) string {
 	switch {
 	case !g.Enabled || n <= 0:
-		return "", nil
 	case g.Count > 0 && n > g.Count:
-		return fmt.Sprintf("more than %d in an hour", g.Count), nil
-	case g.Percent <= 0 || n <= few:
-		return "", nil
+		return fmt.Sprintf("more than %d in an hour", g.Count)
+	case g.Percent > 0 && n > few && int64(100*n) > int64(g.Percent)*(people+int64(gone)):
+		return fmt.Sprintf("more than %d percent of the directory in an hour", g.Percent)
 	}
-	// n is above the share when there were fewer than 100 n / percent people; no more than that are counted.
-	enough := (100*n+g.Percent-1)/g.Percent - gone
-	var people int
-	err := db.Raw(`SELECT count(*) FROM (SELECT 1 FROM people WHERE workspace_id = ? AND source = 'directory' AND deleted_at IS NULL LIMIT ?) a`,
-		workspace, enough).Scan(&people).Error
-	if err != nil || people >= enough {
-		return "", err
-	}
-	return fmt.Sprintf("more than %d percent of the directory in an hour", g.Percent), nil
-}
-
-// ledger counts, in this process, what was taken from teams and roles in the last hour, by workspace. Deleted people are counted by their rows;
-// for memberships a row each would cost more than the change itself.
-type ledger struct {
-	mu sync.Mutex
-	of map[string]*minutes
-}
-
-// minutes are the counts of the last hour.
-type minutes struct {
-	last int64 // minute since 1970 of the newest
-	n    [60]int
-}
-
-func (l *ledger) add(key string, now time.Time, n int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.of == nil || len(l.of) > mostRules {
-		l.of = map[string]*minutes{}
-	}
-	m := l.of[key]
-	if m == nil {
-		m = &minutes{}
-		l.of[key] = m
-	}
-	m.turn(now)
-	m.n[m.last%60] += n
-}
-
-func (l *ledger) sum(key string, now time.Time) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	m := l.of[key]
-	if m == nil {
-		return 0
-	}
-	m.turn(now)
-	sum := 0
-	for _, n := range m.n {
-		sum += n
-	}
-	return sum
-}
-
-// turn forgets the minutes that are an hour old.
-func (m *minutes) turn(now time.Time) {
-	minute := now.Unix() / 60
-	for range min(max(minute-m.last, 0), 60) {
-		m.last++
-		m.n[m.last%60] = 0
-	}
-	if minute > m.last {
-		m.last = minute
-		m.n = [60]int{}
-	}
+	return ""
 }
 
 type removalRow struct {
@@ -230,7 +171,7 @@ func (p *Provisioning) holdPerson(tx database.Tx, by actor.Actor, now time.Time)
 }
 
 // holdRoles takes the demotions out of changes when they are too many: the roles stay until somebody decides.
-func (s *Service) holdRoles(tx database.Tx, by actor.Actor, g GuardPolicy, changes []RoleChange, now time.Time) ([]RoleChange, error) {
+func holdRoles(tx database.Tx, by actor.Actor, g GuardPolicy, changes []RoleChange, now time.Time) ([]RoleChange, error) {
 	var down, rest []RoleChange
 	for _, c := range changes {
 		if c.demotes() {
@@ -246,12 +187,10 @@ func (s *Service) holdRoles(tx database.Tx, by actor.Actor, g GuardPolicy, chang
 	if err != nil || len(down) == 0 {
 		return rest, err
 	}
-	key := HeldRoles + by.Workspace
-	reason, err := g.above(tx.DB, by.Workspace, s.taken.sum(key, now)+len(down), 0)
+	reason, err := take(tx, by.Workspace, HeldRoles, g, len(down), now)
 	if err != nil {
 		return nil, err
 	}
-	tx.AfterCommit(func() { s.taken.add(key, now, len(down)) })
 	if reason == "" {
 		return append(rest, down...), nil
 	}

@@ -247,6 +247,24 @@ func TestMembersRemovedOneByOneAreHeldFromTheThresholdOn(t *testing.T) {
 	})
 }
 
+// What one replica has taken out of teams counts for all of them.
+func TestReplicasCountTogether(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *database.DB) {
+		h := newHouse(t, db)
+		ids := h.users(12)
+		team := h.group(`{"displayName":"T","members":["` + strings.Join(ids, `","`) + `"]}`)
+		replica := *h
+		replica.p = directory.NewProvisioning(directory.New(db), "https://acme.test/v1/scim/v2", []byte("key"), time.Now)
+		for i, id := range ids[:5] {
+			on := []*house{h, &replica}[i%2]
+			h.must(on.patchTeam(team, `{"op":"remove","path":"members","value":["`+id+`"]}`))
+		}
+		if r := h.removals(); len(r) != 1 || r[0].Items != 2 {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
 func TestDeletingATeamOfManyIsHeld(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {
 		h := newHouse(t, db)

@@ -48,6 +48,7 @@ type teamWatch struct {
 	mapped bool     // a rule gives a role for this team
 	before []string // members who may be gone afterwards
 	added  []string // people who may be members afterwards
+	facts  guardFacts
 }
 
 // watch looks at the members before a change; nil where nothing hangs on it. Once a workspace is above its threshold, removals are held from the
@@ -68,13 +69,21 @@ func (p *Provisioning) watch(tx database.Tx, by actor.Actor, team string, change
 	if !takes && !w.mapped {
 		return nil, nil //nolint:nilnil // nothing hangs on it
 	}
-	if g := p.rules.guardPolicy(); takes && g.Enabled && g.Count > 0 && by.Kind == actor.Provider {
-		w.hold = w.hold || p.s.taken.sum(HeldMembers+by.Workspace, now) >= g.Count
-	}
-	if !takes || !w.mapped && !w.hold {
+	if !takes {
 		return w, nil
 	}
 	var err error
+	if by.Kind == actor.Provider {
+		if w.facts, err = lookAtGuard(tx.DB, by.Workspace, HeldMembers, now); err != nil {
+			return nil, err
+		}
+	}
+	if g := p.rules.guardPolicy(); g.Enabled && g.Count > 0 && by.Kind == actor.Provider && !w.hold {
+		w.hold = w.facts.Taken >= g.Count
+	}
+	if !w.mapped && !w.hold {
+		return w, nil
+	}
 	w.before, err = membersAmong(tx, team, named, whole)
 	return w, err
 }
@@ -103,16 +112,13 @@ func (w *teamWatch) done(tx database.Tx, m *membership) error {
 	}
 	held := false
 	if m.removed > 0 && w.by.Kind == actor.Provider {
-		key := HeldMembers + w.by.Workspace
-		n := int(m.removed)
-		reason, err := w.p.rules.guardPolicy().above(tx.DB, w.by.Workspace, w.p.s.taken.sum(key, m.now)+n, 0)
-		if err != nil {
+		reason := w.p.rules.guardPolicy().crossed(w.facts.Taken+int(m.removed), 0, w.facts.People)
+		if err := count(tx, w.by.Workspace, HeldMembers, int(m.removed), m.now); err != nil {
 			return err
 		}
 		if held = reason != ""; held && !w.hold {
 			return errHold
 		}
-		tx.AfterCommit(func() { w.p.s.taken.add(key, m.now, n) })
 		if held {
 			if err := w.keep(tx, reason, m.now); err != nil {
 				return err
@@ -158,12 +164,10 @@ func (p *Provisioning) teamGone(tx database.Tx, by actor.Actor, team string, a a
 		return err
 	}
 	if by.Kind == actor.Provider {
-		key := HeldMembers + by.Workspace
-		reason, err := g.above(tx.DB, by.Workspace, p.s.taken.sum(key, now)+len(members), 0)
+		reason, err := take(tx, by.Workspace, HeldMembers, g, len(members), now)
 		if err != nil {
 			return err
 		}
-		tx.AfterCommit(func() { p.s.taken.add(key, now, len(members)) })
 		if reason != "" && len(members) > 0 {
 			removal, _, err := openRemoval(tx, by, HeldMembers, reason, now)
 			if err != nil {

@@ -37,17 +37,43 @@ type Members struct {
 	Next  string // cursor of the next page; "" on the last one
 }
 
-// List is a page of a workspace's people in the order they were added. With q it is instead the first people, at most limit, whose userName,
-// e-mail address or name begins with q: each of the three is an index range, so searching never reads the whole workspace.
-func List(db *gorm.DB, workspace, q, after string, limit int) (Members, error) {
+// Choice says which people a list is of; the zero value of a field does not choose.
+type Choice struct {
+	Text   string // the beginning of a userName, e-mail address or name
+	Role   Role
+	Source Source
+	Team   string // id; its members
+	Active *bool
+}
+
+// where adds everything but the text to a query of people.
+func (c Choice) where(find *gorm.DB, workspace string) *gorm.DB {
+	if c.Role != "" {
+		find = find.Where("role = ?", string(c.Role))
+	}
+	if c.Source != "" {
+		find = find.Where("source = ?", string(c.Source))
+	}
+	if c.Active != nil {
+		find = find.Where("active = ?", *c.Active)
+	}
+	if c.Team != "" {
+		find = find.Where("id IN (SELECT person_id FROM team_members WHERE team_id = ? AND workspace_id = ?)", c.Team, workspace)
+	}
+	return find
+}
+
+// List is a page of a workspace's people in the order they were added. With a text it is instead the first people, at most limit, whose userName,
+// e-mail address or name begins with it: each of the three is an index range, so searching never reads the whole workspace.
+func List(db *gorm.DB, workspace string, choice Choice, after string, limit int) (Members, error) {
 	limit = pageSize(limit)
 	var rows []personRow
 	var next string
 	var err error
-	if q = strings.TrimSpace(q); q != "" {
-		rows, err = search(db, workspace, Key(q), limit)
+	if text := strings.TrimSpace(choice.Text); text != "" {
+		rows, err = search(db, workspace, Key(text), choice, limit)
 	} else {
-		rows, next, err = page(db, workspace, after, limit)
+		rows, next, err = page(db, workspace, choice, after, limit)
 	}
 	if err != nil {
 		return Members{}, err
@@ -74,8 +100,8 @@ func FindMember(db *gorm.DB, workspace, id string) (Member, error) {
 	return Member{Person: p, Teams: teams[id]}, err
 }
 
-func page(db *gorm.DB, workspace, after string, limit int) ([]personRow, string, error) {
-	find := db.Where("workspace_id = ? AND deleted_at IS NULL", workspace).Order("created_at, id").Limit(limit + 1)
+func page(db *gorm.DB, workspace string, choice Choice, after string, limit int) ([]personRow, string, error) {
+	find := choice.where(db.Where("workspace_id = ? AND deleted_at IS NULL", workspace), workspace).Order("created_at, id").Limit(limit + 1)
 	if after != "" {
 		at, id, err := parseCursor(after)
 		if err != nil {
@@ -91,15 +117,15 @@ func page(db *gorm.DB, workspace, after string, limit int) ([]personRow, string,
 	return rows[:limit], cursor(last.CreatedAt, last.ID), nil
 }
 
-func search(db *gorm.DB, workspace, key string, limit int) ([]personRow, error) {
+func search(db *gorm.DB, workspace, key string, choice Choice, limit int) ([]personRow, error) {
 	var rows []personRow
 	if !scim.Storable(key) {
 		return nil, nil
 	}
 	for _, column := range []string{"user_name_key", "email_key", "name_key"} {
 		var some []personRow
-		err := db.Where("workspace_id = ? AND deleted_at IS NULL AND "+column+" >= ? AND "+column+" < ?", workspace, key, key+"\U0010FFFF").
-			Order(column).Limit(limit).Find(&some).Error
+		find := db.Where("workspace_id = ? AND deleted_at IS NULL AND "+column+" >= ? AND "+column+" < ?", workspace, key, key+"\U0010FFFF")
+		err := choice.where(find, workspace).Order(column).Limit(limit).Find(&some).Error
 		if err != nil {
 			return nil, err
 		}

@@ -195,6 +195,9 @@ func propose(tx database.Tx, by actor.Actor, t takeoverRow, candidate string, no
 
 // move makes next the Owner. Who was it comes back, if ever, as a user.
 func (s *Service) move(tx database.Tx, by actor.Actor, t takeoverRow, next Person, now time.Time) error {
+	if err := endTransfersOf(tx, by, t.OwnerID, "taken_over", now); err != nil {
+		return err
+	}
 	err := tx.Exec("UPDATE people SET role = 'user', role_mapped = ? WHERE workspace_id = ? AND role = 'owner'", false, by.Workspace).Error
 	if err != nil {
 		return err

@@ -142,6 +142,9 @@ func (s *Service) setRole(tx database.Tx, by actor.Actor, r *personRow, role *Ro
 	if err := touch(tx, r, "role", r.Role); err != nil {
 		return err
 	}
+	if err := s.demoted(tx, by, r.person(), Role(from), *role, r.UpdatedAt); err != nil {
+		return err
+	}
 	return audit.RecordAt(tx, by, "person.role_changed", r.ID, audit.Detail{"from": from, "to": r.Role}, r.UpdatedAt)
 }
 

@@ -360,7 +360,7 @@ func TestListPages(t *testing.T) {
 			var got []string
 			after := ""
 			for range 20 {
-				page, err := directory.List(db.Read(t.Context()), h.id, "", after, size)
+				page, err := directory.List(db.Read(t.Context()), h.id, directory.Choice{}, after, size)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -376,7 +376,7 @@ func TestListPages(t *testing.T) {
 			}
 		}
 		for _, bad := range []string{"x", "!!", "bm90aGluZw", "MS4"} {
-			if _, err := directory.List(db.Read(t.Context()), h.id, "", bad, 1); !errors.Is(err, directory.ErrCursor) {
+			if _, err := directory.List(db.Read(t.Context()), h.id, directory.Choice{}, bad, 1); !errors.Is(err, directory.ErrCursor) {
 				t.Errorf("cursor %q: %v", bad, err)
 			}
 		}
@@ -404,7 +404,7 @@ func TestListSearches(t *testing.T) {
 			{q: "acme", want: nil},
 			{q: "b\x00", want: nil},
 		} {
-			page, err := directory.List(db.Read(t.Context()), h.id, tt.q, "", 10)
+			page, err := directory.List(db.Read(t.Context()), h.id, directory.Choice{Text: tt.q}, "", 10)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -456,15 +456,15 @@ func TestTeamsOfPeople(t *testing.T) {
 		if want := []directory.TeamRef{{ID: "tem_art", Name: "art"}, {ID: "tem_sales", Name: "Sales"}}; err != nil || !slices.Equal(got.Teams, want) {
 			t.Errorf("one person: %+v, %v", got.Teams, err)
 		}
-		page, err := directory.List(db.Read(t.Context()), h.id, "", "", 10)
+		page, err := directory.List(db.Read(t.Context()), h.id, directory.Choice{}, "", 10)
 		if err != nil || len(page.Items) != 2 || len(page.Items[0].Teams) != 0 || len(page.Items[1].Teams) != 2 {
 			t.Errorf("list: %+v, %v", page, err)
 		}
-		first, err := directory.ListTeams(db.Read(t.Context()), h.id, "", 1)
+		first, err := directory.ListTeams(db.Read(t.Context()), h.id, "", "", 1)
 		if err != nil || len(first.Items) != 1 || first.Next == "" {
 			t.Fatalf("first page: %+v, %v", first, err)
 		}
-		second, err := directory.ListTeams(db.Read(t.Context()), h.id, first.Next, 1)
+		second, err := directory.ListTeams(db.Read(t.Context()), h.id, "", first.Next, 1)
 		if err != nil || len(second.Items) != 1 || second.Next != "" {
 			t.Fatalf("second page: %+v, %v", second, err)
 		}

@@ -25,6 +25,11 @@ func (s *Service) Witness(what, count string) {
 	s.witnesses = append(s.witnesses, witness{what, count})
 }
 
+// Trace says where something lies that ends with a person: a SELECT with one argument, the person's id, that finds a row where there is, or ever was,
+// such a thing. A person without any trace is deactivated without looking for what ends. There has to be a trace for everything that the functions
+// given to New end, and for every witness. It is called while the service is put together.
+func (s *Service) Trace(sql string) { s.traces = append(s.traces, sql) }
+
 // Causes of an offboarding.
 const (
 	causeDeactivated = "deactivated"
@@ -66,30 +71,44 @@ func (s *Service) offboard(tx database.Tx, by actor.Actor, p Person, cause strin
 	if err != nil {
 		return err
 	}
+	if p.Role.Admin() { // nobody else gives or receives an ownership
+		if err := endTransfersOf(tx, by, p.ID, cause, at); err != nil {
+			return err
+		}
+	}
 	for _, f := range s.onDeactivated {
 		if err := f(tx, by, p, at); err != nil {
 			return err
 		}
 	}
-	requested := at
-	if came, ok := tx.Statement.Context.Value(arrivalKey{}).(time.Time); ok && came.Before(at) {
-		requested = came.UTC().Truncate(time.Microsecond)
-	}
-	ended := make([]Ended, len(s.witnesses))
-	for i, w := range s.witnesses {
-		ended[i] = Ended{What: w.what, Count: counts[i], At: at.Add(time.Since(start)).UTC().Truncate(time.Microsecond)}
-	}
-	list, err := json.Marshal(ended)
+	values, err := s.receipt(tx.Statement.Context, by, p, cause, counts, at, at.Add(time.Since(start)))
 	if err != nil {
 		return err
+	}
+	return tx.Exec("INSERT INTO "+receiptColumns+" VALUES ("+marks(len(values))+")", values...).Error
+}
+
+const receiptColumns = "offboardings (id, workspace_id, person_id, person_name, user_name, cause, actor_kind, actor_id, actor_name, requested_at, ended_at, ended)"
+
+// receipt are the values of receiptColumns for a person who lost their access at a time; the last of what the witnesses have counted was ended at ended.
+func (s *Service) receipt(ctx context.Context, by actor.Actor, p Person, cause string, counts []int, at, ended time.Time) ([]any, error) {
+	requested := at
+	if came, ok := ctx.Value(arrivalKey{}).(time.Time); ok && came.Before(at) {
+		requested = came.UTC().Truncate(time.Microsecond)
+	}
+	list := make([]Ended, len(s.witnesses))
+	for i, w := range s.witnesses {
+		list[i] = Ended{What: w.what, Count: counts[i], At: ended.UTC().Truncate(time.Microsecond)}
+	}
+	text, err := json.Marshal(list)
+	if err != nil {
+		return nil, err
 	}
 	actorID := by.Person
 	if by.Kind == actor.Provider {
 		actorID = by.Token
 	}
-	return tx.Exec(`INSERT INTO offboardings (id, workspace_id, person_id, person_name, user_name, cause, actor_kind, actor_id, actor_name, requested_at, ended_at, ended)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, ident.New("off"), p.Workspace, p.ID, p.Name, p.UserName, cause, string(by.Kind), actorID, by.Name,
-		requested, at, string(list)).Error
+	return []any{ident.New("off"), p.Workspace, p.ID, p.Name, p.UserName, cause, string(by.Kind), actorID, by.Name, requested, at, string(text)}, nil
 }
 
 // count counts, in one statement, what a person has.

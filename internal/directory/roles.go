@@ -200,13 +200,13 @@ func (s *Service) giveRoles(tx database.Tx, by actor.Actor, m RoleMapping, g Gua
 		return 0, err
 	}
 	if by.Kind == actor.Provider {
-		if changes, err = s.holdRoles(tx, by, g, changes, now); err != nil {
+		if changes, err = holdRoles(tx, by, g, changes, now); err != nil {
 			return 0, err
 		}
 	}
 	done := 0
 	for _, c := range changes {
-		did, err := giveRole(tx, by, c, locked, now)
+		did, err := s.giveRole(tx, by, c, locked, now)
 		if err != nil {
 			return done, err
 		}
@@ -217,7 +217,7 @@ func (s *Service) giveRoles(tx database.Tx, by actor.Actor, m RoleMapping, g Gua
 	return done, nil
 }
 
-func giveRole(tx database.Tx, by actor.Actor, c RoleChange, locked bool, now time.Time) (bool, error) {
+func (s *Service) giveRole(tx database.Tx, by actor.Actor, c RoleChange, locked bool, now time.Time) (bool, error) {
 	if c.From.Admin() && !c.To.Admin() && c.Person.Active {
 		if !locked {
 			return false, errLockFirst
@@ -232,6 +232,9 @@ func giveRole(tx database.Tx, by actor.Actor, c RoleChange, locked bool, now tim
 	}
 	err := tx.Exec("UPDATE people SET role = ?, role_mapped = ? WHERE id = ?", string(c.To), c.mapped, c.Person.ID).Error
 	if err != nil || c.From == c.To {
+		return false, err
+	}
+	if err := s.demoted(tx, by, c.Person, c.From, c.To, now); err != nil {
 		return false, err
 	}
 	detail := audit.Detail{"from": c.From, "to": c.To, "by": "mapping"}
@@ -296,6 +299,43 @@ func (s *Service) PreviewRoles(ctx context.Context, workspace string, want RoleM
 	}
 	changes, err := want.plan(db, workspace, ids, "")
 	return slices.DeleteFunc(changes, func(c RoleChange) bool { return c.From == c.To }), err
+}
+
+// SampleRole tells which role a mapping gives to a user as a request holds it: by the roles that they send, and by the teams that somebody who has
+// their userName already is in. Nothing is written.
+func (s *Service) SampleRole(ctx context.Context, workspace string, want RoleMapping, sample map[string]any) (RoleChange, error) {
+	rules, err := s.rulesOf(ctx, workspace)
+	if err != nil {
+		return RoleChange{}, err
+	}
+	in, err := rules.userType().Read(sample)
+	if err != nil {
+		return RoleChange{}, err
+	}
+	db := s.db.Read(ctx)
+	if err := want.check(db, workspace); err != nil {
+		return RoleChange{}, err
+	}
+	name := scim.Text(in.Resource, "userName")
+	r := roleInput{Row: userRow{Role: string(User)}}
+	err = db.Raw("SELECT "+userColumns+", r.role_mapped FROM people r WHERE r.workspace_id = ? AND r.user_name_key = ? AND r.deleted_at IS NULL", workspace, scim.Fold(name)).
+		Scan(&r).Error
+	if err != nil {
+		return RoleChange{}, err
+	}
+	attributes, err := scim.Encode(in.Resource)
+	if err != nil {
+		return RoleChange{}, err
+	}
+	r.Row.UserName, r.Row.Attributes = name, string(attributes)
+	if Role(r.Row.Role) == Owner {
+		return RoleChange{Person: r.Row.person(), From: Owner, To: Owner}, nil
+	}
+	teams, err := want.memberships(db, workspace, []string{r.Row.ID})
+	if err != nil {
+		return RoleChange{}, err
+	}
+	return want.of(r, teams[r.Row.ID])
 }
 
 // SetRoles keeps a mapping and gives everybody their role by it, in one transaction. It says of how many the role has changed. offer, where it
@@ -367,6 +407,9 @@ func (p *Provisioning) returned(tx database.Tx, by actor.Actor, r *userRow, now 
 	}
 	from := r.Role
 	r.Role = string(User)
+	if err := p.s.demoted(tx, by, r.person(), Role(from), User, now); err != nil {
+		return err
+	}
 	return audit.RecordAt(tx, by, "person.role_changed", r.ID, audit.Detail{"from": from, "to": User, "by": "return"}, now)
 }
 

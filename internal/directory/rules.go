@@ -189,7 +189,7 @@ func (p *Provisioning) with(r *rules) *Provisioning {
 	if v := p.views.of[r]; v != nil {
 		return v
 	}
-	v := &Provisioning{s: p.s, base: p.base, cursors: p.cursors, people: p.people, teams: p.teams, rules: r, views: p.views}
+	v := &Provisioning{s: p.s, base: p.base, cursors: p.cursors, people: p.people, teams: p.teams, rules: r, views: p.views, counted: p.counted}
 	if r.people != nil {
 		v.people, v.teams = r.people, r.teams
 	}

@@ -32,13 +32,14 @@ type Provisioning struct {
 	teams   *kind
 	rules   *rules // of the workspace, see For; nil for none
 	views   *views
+	counted *countedTotals
 }
 
 // NewProvisioning is SCIM over a directory. base is the absolute address that locations begin with, cursorKey the secret of paging cursors
 // (the same on all replicas), now the process clock, by which cursors grow old.
 func NewProvisioning(s *Service, base string, cursorKey []byte, now func() time.Time) *Provisioning {
 	return &Provisioning{s: s, base: base, cursors: cursors{key: cursorKey, now: now},
-		people: newPeople(scim.Users()), teams: newTeams(scim.Groups()), views: &views{}}
+		people: newPeople(scim.Users()), teams: newTeams(scim.Groups()), views: &views{}, counted: &countedTotals{}}
 }
 
 // UserType is the resource type of people.

@@ -21,11 +21,13 @@ var (
 	ErrExpiredCursor = fault.New(fault.Invalid, scim.ExpiredCursor, "This cursor is older than an hour. Start from the first page.")
 )
 
-// position is where a page begins: after a row, or, in an order of the client's own, at an offset.
+// position is where a page begins: after a row, or by index at an offset.
 type position struct {
 	created time.Time
 	id      string
-	offset  int // resources on earlier pages
+	sorted  *string // the row's value in an order of the client's own, nil where it has none
+	offset  int     // resources on earlier pages
+	total   int64   // of all pages
 }
 
 // cursors makes cursors that only this service can have made, bound to workspace, kind, filter and order.
@@ -40,9 +42,22 @@ func (p *Provisioning) next(by actor.Actor, k *kind, q Query, at position) strin
 	b := binary.BigEndian.AppendUint64(nil, uint64(p.cursors.now().Add(CursorLife).Unix())) //nolint:gosec // a time after 1970
 	b = binary.BigEndian.AppendUint64(b, uint64(at.created.UnixMicro()))                    //nolint:gosec // the same bits come back
 	b = binary.BigEndian.AppendUint64(b, uint64(at.offset))                                 //nolint:gosec // never negative
-	b = append(b, at.id...)
+	b = binary.BigEndian.AppendUint64(b, uint64(at.total))                                  //nolint:gosec // never negative
+	b = append(append(b, byte(len(at.id))), at.id...)                                       //nolint:gosec // ids are short
+	if at.sorted != nil {
+		b = append(append(b, hasValue), *at.sorted...)
+	}
 	return base64.RawURLEncoding.EncodeToString(append(p.cursors.mac(b, by, k, q), b...))
 }
+
+// cursorForm changes when the bytes of a cursor mean something else: during an upgrade one version does not read another's.
+const cursorForm = "2"
+
+// hasValue stands before the value that a row is sorted by; without a value nothing does.
+const hasValue = 1
+
+// cursorHead is how many bytes of a cursor come before the id: four numbers and the id's length.
+const cursorHead = 4*8 + 1
 
 // position reads where the query's page begins.
 func (p *Provisioning) position(by actor.Actor, k *kind, q Query) (position, error) {
@@ -53,16 +68,20 @@ func (p *Provisioning) position(by actor.Actor, k *kind, q Query) (position, err
 		return position{}, nil
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(q.Cursor)
-	if err != nil || len(raw) < macSize+24 || !hmac.Equal(raw[:macSize], p.cursors.mac(raw[macSize:], by, k, q)) {
+	if err != nil || len(raw) < macSize+cursorHead || !hmac.Equal(raw[:macSize], p.cursors.mac(raw[macSize:], by, k, q)) {
 		return position{}, ErrBadCursor
 	}
 	b := raw[macSize:]
 	if p.cursors.now().Unix() >= int64(binary.BigEndian.Uint64(b)) { //nolint:gosec // made by next
 		return position{}, ErrExpiredCursor
 	}
-	at := position{created: time.UnixMicro(int64(binary.BigEndian.Uint64(b[8:]))).UTC(), offset: int(binary.BigEndian.Uint64(b[16:])), id: string(b[24:])} //nolint:gosec // made by next
-	if q.SortBy != nil {
-		at.id = ""
+	rest := b[cursorHead:] // made by next, like everything behind the MAC
+	id := int(b[cursorHead-1])
+	at := position{created: time.UnixMicro(int64(binary.BigEndian.Uint64(b[8:]))).UTC(), offset: int(binary.BigEndian.Uint64(b[16:])), //nolint:gosec // made by next
+		total: int64(binary.BigEndian.Uint64(b[24:])), id: string(rest[:id])} //nolint:gosec // made by next
+	if rest = rest[id:]; len(rest) > 0 {
+		value := string(rest[1:])
+		at.sorted = &value
 	}
 	return at, nil
 }
@@ -73,7 +92,7 @@ func (c cursors) mac(b []byte, by actor.Actor, k *kind, q Query) []byte {
 	if q.Descending {
 		order += " descending"
 	}
-	for _, part := range []string{by.Workspace, k.table, q.Said, order, string(b)} {
+	for _, part := range []string{cursorForm, by.Workspace, k.table, q.Said, order, string(b)} {
 		_ = binary.Write(h, binary.BigEndian, int64(len(part))) // a hash never fails
 		h.Write([]byte(part))
 	}

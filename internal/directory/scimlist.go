@@ -3,7 +3,6 @@ package directory
 import (
 	"context"
 	"slices"
-	"time"
 
 	"gorm.io/gorm"
 
@@ -117,10 +116,10 @@ func (p *Provisioning) Groups(ctx context.Context, by actor.Actor, q Query) (Pag
 }
 
 // paged is a row that a page can end with.
-type paged interface{ end() (time.Time, string) }
+type paged interface{ end() position }
 
-func (r userRow) end() (time.Time, string) { return r.CreatedAt, r.ID }
-func (r teamRow) end() (time.Time, string) { return r.CreatedAt, r.ID }
+func (r userRow) end() position { return position{created: r.CreatedAt, id: r.ID, sorted: r.Sorted} }
+func (r teamRow) end() position { return position{created: r.CreatedAt, id: r.ID, sorted: r.Sorted} }
 
 // statement is the part of a query that its page and its total share.
 type statement struct {
@@ -151,7 +150,10 @@ func list[R paged](p *Provisioning, ctx context.Context, by actor.Actor, k *kind
 	out := Page{Start: at.offset + 1, Resources: []scim.Resource{}}
 	var rows []R
 	if limit > 0 {
-		sql, args := p.page(k, from, s, q, at, limit)
+		sql, args, err := p.page(k, from, s, q, at, limit)
+		if err != nil {
+			return Page{}, err
+		}
 		if err := db.Raw(sql, args...).Scan(&rows).Error; err != nil {
 			return Page{}, err
 		}
@@ -161,46 +163,66 @@ func list[R paged](p *Provisioning, ctx context.Context, by actor.Actor, k *kind
 	if out.Resources, err = show(db, rows); err != nil {
 		return Page{}, err
 	}
+	if out.Total, err = p.totalOf(db, by, k, q, s, at, len(rows), more); err != nil {
+		return Page{}, err
+	}
 	if more && q.ByCursor {
-		created, id := rows[len(rows)-1].end()
-		out.Next = p.next(by, k, q, position{created: created, id: id, offset: at.offset + len(rows)})
+		end := rows[len(rows)-1].end()
+		end.offset, end.total = at.offset+len(rows), out.Total
+		out.Next = p.next(by, k, q, end)
 	}
-	if ended := limit > 0 && !more && (len(rows) > 0 || at.offset == 0); ended {
-		out.Total = int64(at.offset + len(rows))
-		return out, nil
+	return out, nil
+}
+
+// totalOf is how many resources a query finds, of which a page shows n. It is counted at most once for the pages of a cursor, and once a minute
+// for those of one filter by index (docs/decisions/0012-kept-totals.md).
+func (p *Provisioning) totalOf(db *gorm.DB, by actor.Actor, k *kind, q Query, s statement, at position, n int, more bool) (total int64, err error) {
+	switch {
+	case q.Count > 0 && !more && (n > 0 || at.offset == 0):
+		return int64(at.offset + n), nil
+	case q.Filter == nil:
+		return keptTotal(db, k, by.Workspace)
 	}
-	if q.Filter == nil {
-		out.Total, err = total(db, k, by.Workspace)
-		return out, err
+	if total, known := p.knownTotal(by, k, q, at); known {
+		return total, nil
 	}
-	return out, db.Raw("SELECT count(*) FROM "+k.table+" r"+s.where, s.args...).Scan(&out.Total).Error
+	if err = db.Raw("SELECT count(*) FROM "+k.table+" r"+s.where, s.args...).Scan(&total).Error; err == nil {
+		p.counted.put(countedKey{by.Workspace, k.table, q.Said}, total, p.cursors.now())
+	}
+	return total, err
+}
+
+// knownTotal is what was counted for an earlier page of a filtered list.
+func (p *Provisioning) knownTotal(by actor.Actor, k *kind, q Query, at position) (int64, bool) {
+	switch {
+	case at.id != "":
+		return at.total, true
+	case at.offset == 0 || q.ByCursor: // whoever begins again wants to know
+		return 0, false
+	}
+	return p.counted.get(countedKey{by.Workspace, k.table, q.Said}, p.cursors.now())
 }
 
 // page is the statement of a page and one row more, which says whether another page follows.
-func (p *Provisioning) page(k *kind, from string, s statement, q Query, at position, limit int) (string, []any) {
-	where, args := s.where, slices.Clone(s.args)
-	if at.id != "" {
-		where, args = where+" AND (r.created_at, r.id) > (?, ?)", append(args, at.created, at.id)
+func (p *Provisioning) page(k *kind, from string, s statement, q Query, at position, limit int) (string, []any, error) {
+	sorted := p.sorting(k, q)
+	var args []any
+	if sorted != nil && q.ByCursor {
+		from, args = sorted.shown(from)
 	}
-	order, orderArgs := p.order(k, q)
+	where, args := s.where, append(slices.Clone(args), s.args...)
+	if at.id != "" {
+		behind, more, err := sorted.behind(at)
+		if err != nil {
+			return "", nil, ErrBadCursor.Because(err)
+		}
+		where, args = where+" AND "+behind, append(args, more...)
+	}
+	order, orderArgs := sorted.order()
 	args = append(append(args, orderArgs...), limit+1)
 	tail := " LIMIT ?"
 	if at.id == "" && at.offset > 0 {
 		tail, args = tail+" OFFSET ?", append(args, at.offset)
 	}
-	return from + where + order + tail, args
-}
-
-// order is the ORDER BY: always total, so that pages neither repeat nor lose anybody. A missing value is last, descending first
-// (RFC 7644 §3.4.2.3).
-func (p *Provisioning) order(k *kind, q Query) (string, []any) {
-	if q.SortBy == nil {
-		return " ORDER BY r.created_at, r.id", nil
-	}
-	by, missing, args := k.order(p.s.db.Dialect, p.base, *q.SortBy)
-	direction := ""
-	if q.Descending {
-		direction = " DESC"
-	}
-	return " ORDER BY (" + missing + ")" + direction + ", " + by + direction + ", r.created_at, r.id", append(slices.Clone(args), args...)
+	return from + where + order + tail, args, nil
 }

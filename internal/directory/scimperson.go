@@ -32,6 +32,8 @@ type userRow struct {
 
 	ManagerName *string // of a manager there is
 	Teams       *string // JSON array of {value, display}
+	groups      []any   // the same, as it is shown, where it was read without Teams
+	Sorted      *string // what a page is sorted by
 }
 
 const userColumns = "r.id, r.workspace_id, r.source, r.role, r.active, r.user_name, r.user_name_key, r.name, r.email, r.external_id, r.manager_id, r.attributes," +
@@ -109,6 +111,9 @@ func (p *Provisioning) completeManager(r userRow, res scim.Resource) {
 }
 
 func (p *Provisioning) completeTeams(r userRow, res scim.Resource) error {
+	if len(r.groups) > 0 {
+		res["groups"] = r.groups
+	}
 	if r.Teams == nil {
 		return nil
 	}
@@ -121,11 +126,15 @@ func (p *Provisioning) completeTeams(r userRow, res scim.Resource) error {
 	}
 	groups := make([]any, len(teams))
 	for i, t := range teams {
-		t["$ref"], t["type"] = p.base+"/Groups/"+scim.Text(t, "value"), "direct"
-		groups[i] = t
+		groups[i] = p.shownTeam(scim.Text(t, "value"), scim.Text(t, "display"))
 	}
 	res["groups"] = groups
 	return nil
+}
+
+// shownTeam is a person's team as it is shown.
+func (p *Provisioning) shownTeam(id, name string) map[string]any {
+	return map[string]any{"value": id, "display": name, "$ref": p.base + "/Groups/" + id, "type": "direct"}
 }
 
 // inColumns are the attributes that have columns and are not repeated in attributes.

@@ -20,24 +20,31 @@ import (
 // which knows every case. So it holds no rule of its own: what is not plain is not its work. An error is one after which nobody knows whether
 // something was changed; the caller does not try again.
 type Quick struct {
-	p       *Provisioning
-	creates *database.Gather[newPerson, bool]
-	patches *database.Gather[userPatch, *patchedUser]
-	members *database.Gather[memberAdd, *addedMember]
+	p        *Provisioning
+	lockUser string // the statement that locks and reads a person
+	unbound  string // the statement that finds people with nothing to end, see Service.unbound
+	creates  *database.Gather[newPerson, bool]
+	patches  *database.Gather[userPatch, *patchedUser]
+	members  *database.Gather[memberPatch, *patchedTeam]
 }
 
-// lanes is how many batches of one kind are under way at once: while one waits for the disk, the next is put together.
-const lanes = 2
+// How many batches of one kind are under way at once: while some wait for the disk, others are put together. Changes of members have few, because
+// those of one team wait for each other's commit: the more go together, the fewer commits there are to wait for.
+const (
+	lanes       = 8
+	memberLanes = 2
+)
 
 // Quick gives nil where there is nothing to win: SQLite lives in the process and has no round trips.
 func (p *Provisioning) Quick() *Quick {
 	if p.s.db.Dialect != database.Postgres {
 		return nil
 	}
-	q := &Quick{p: p}
+	q := &Quick{p: p, unbound: p.s.unbound()}
+	q.lockUser = numbered(p.selectUsers(scim.Projection{}) + " WHERE r.id = ? AND " + visible + " AND " + live + " FOR UPDATE OF r")
 	q.creates = database.NewGather(lanes, q.insert)
 	q.patches = database.NewGather(lanes, q.patch)
-	q.members = database.NewGather(lanes, q.add)
+	q.members = database.NewGather(memberLanes, q.patchMembers)
 	return q
 }
 
@@ -49,7 +56,7 @@ func (q *Quick) plain(ctx context.Context, workspace string) bool {
 
 // live is the condition that a token opens its workspace and will until it is replaced or revoked; of others the ordinary way judges by the
 // clock. The token's id and workspace are the arguments.
-const live = "EXISTS (SELECT FROM scim_tokens k WHERE k.id = ? AND k.workspace_id = ? AND k.state = 'active' AND k.expires_at IS NULL)"
+const live = "EXISTS (SELECT FROM scim_tokens k WHERE k.id = ? AND k.workspace_id = ? AND k.state = 'active' AND k.expires_at IS NULL AND k.address_mode = 'off')"
 
 // uncertain is err where it leaves open whether something was changed.
 func uncertain(err error) error {
@@ -95,22 +102,37 @@ func numbered(sql string) string {
 // marks are n question marks with commas between them.
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
+// beside is a statement that is run together with a change, once it has changed something: an INSERT … SELECT … FROM made.
+type beside struct {
+	sql  string
+	args []any
+}
+
 // telling is the statement that makes a change and writes the rows that tell of it: the audit's and, where the call is recorded, the log's.
 // change ends with RETURNING id; where it changes no row, nothing is told. The statement affects one row or none.
-func telling(change string, row Row) string {
+func telling(change string, row Row, others []beside) string {
+	var b strings.Builder
+	b.WriteString("WITH made AS (" + change + ")")
+	for i, o := range others {
+		b.WriteString(", beside" + strconv.Itoa(i) + " AS (" + o.sql + ")")
+	}
 	told := "INSERT INTO audit_events (" + audit.Columns + ") SELECT " + marks(auditColumns) + " FROM made"
 	if row.Insert == "" {
-		return numbered("WITH made AS (" + change + ") " + told)
+		return numbered(b.String() + " " + told)
 	}
-	return numbered("WITH made AS (" + change + "), told AS (" + told + ") INSERT INTO " + row.Into + " SELECT " + marks(len(row.Values)) + " FROM made")
+	return numbered(b.String() + ", told AS (" + told + ") INSERT INTO " + row.Into + " SELECT " + marks(len(row.Values)) + " FROM made")
 }
 
 const auditColumns = 11
 
 // tell sends a change with its rows.
-func tell(batch *pgx.Batch, change string, args, audit []any, row Row) *pgx.QueuedQuery {
-	all := append(append(append(make([]any, 0, len(args)+len(audit)+len(row.Values)), args...), audit...), row.Values...)
-	return batch.Queue(telling(change, row), database.Args(all...)...)
+func tell(batch *pgx.Batch, change string, args, audit []any, row Row, others ...beside) *pgx.QueuedQuery {
+	all := append(make([]any, 0, len(args)+len(audit)+len(row.Values)), args...)
+	for _, o := range others {
+		all = append(all, o.args...)
+	}
+	all = append(append(all, audit...), row.Values...)
+	return batch.Queue(telling(change, row, others), database.Args(all...)...)
 }
 
 // told calls what waits for the commit.
@@ -120,10 +142,15 @@ func (r Row) told() {
 	}
 }
 
-// userFields are where a row of selectUsers goes.
+// columnFields are where userColumns go.
+func (r *userRow) columnFields() []any {
+	return []any{&r.ID, &r.WorkspaceID, &r.Source, &r.Role, &r.Active, &r.UserName, &r.UserNameKey, &r.Name, &r.Email, &r.ExternalID, &r.ManagerID,
+		&r.Attributes, &r.Version, &r.CreatedAt, &r.UpdatedAt}
+}
+
+// fields are where a row of selectUsers goes.
 func (r *userRow) fields(withTeams bool) []any {
-	into := []any{&r.ID, &r.WorkspaceID, &r.Source, &r.Role, &r.Active, &r.UserName, &r.UserNameKey, &r.Name, &r.Email, &r.ExternalID, &r.ManagerID,
-		&r.Attributes, &r.Version, &r.CreatedAt, &r.UpdatedAt, &r.ManagerName}
+	into := append(r.columnFields(), &r.ManagerName)
 	if withTeams {
 		into = append(into, &r.Teams)
 	}
@@ -139,15 +166,21 @@ func (q *Quick) User(ctx context.Context, by actor.Actor, id string, projection 
 	if !scim.Storable(id) || !q.plain(ctx, by.Workspace) {
 		return nil, false
 	}
-	var r userRow
-	sql := numbered(q.p.selectUsers(projection) + " WHERE r.id = ? AND " + visible + " AND " + live)
+	sql := oneUser
+	if projection.Wants("groups") {
+		sql = oneUserWithTeams
+	}
+	var r foundUser
 	err := q.p.s.db.Native(ctx, func(c *pgx.Conn) error {
-		return c.QueryRow(ctx, sql, id, by.Workspace, by.Token, by.Workspace).Scan(r.fields(projection.Wants("groups"))...)
+		if err := c.QueryRow(ctx, sql, id, by.Workspace, by.Token, by.Workspace).Scan(r.fields(sql == oneUserWithTeams)...); err != nil {
+			return err
+		}
+		return q.relate(ctx, c, []*foundUser{&r})
 	})
 	if err != nil {
 		return nil, false
 	}
-	out, err := q.p.user(r)
+	out, err := q.p.user(r.userRow)
 	return out, err == nil
 }
 
@@ -178,11 +211,14 @@ func (q *Quick) Users(ctx context.Context, by actor.Actor, query Query) (Page, b
 	if err != nil {
 		return Page{}, false
 	}
-	page, args := q.p.page(q.p.people, q.p.selectUsers(query.Projection), q.p.statement(by, q.p.people, query), query, at, limit)
+	withTeams := query.Projection.Wants("groups")
+	page, args, err := q.p.page(q.p.people, selectFound(withTeams), q.p.statement(by, q.p.people, query), query, at, limit)
+	if err != nil {
+		return Page{}, false
+	}
 	var alive bool
 	var sum int64
-	var rows []userRow
-	withTeams := query.Projection.Wants("groups")
+	var rows []*foundUser
 	err = q.p.s.db.Native(ctx, func(c *pgx.Conn) error {
 		batch := &pgx.Batch{}
 		if query.Filter == nil {
@@ -192,7 +228,7 @@ func (q *Quick) Users(ctx context.Context, by actor.Actor, query Query) (Page, b
 		}
 		batch.Queue(numbered(page), database.Args(args...)...).Query(func(found pgx.Rows) error {
 			for found.Next() {
-				var r userRow
+				r := &foundUser{}
 				if err := found.Scan(r.fields(withTeams)...); err != nil {
 					return err
 				}
@@ -200,7 +236,10 @@ func (q *Quick) Users(ctx context.Context, by actor.Actor, query Query) (Page, b
 			}
 			return found.Err()
 		})
-		return c.SendBatch(ctx, batch).Close()
+		if err := c.SendBatch(ctx, batch).Close(); err != nil {
+			return err
+		}
+		return q.relate(ctx, c, rows)
 	})
 	if err != nil || !alive {
 		return Page{}, false
@@ -209,13 +248,13 @@ func (q *Quick) Users(ctx context.Context, by actor.Actor, query Query) (Page, b
 }
 
 // paged is the page that the rows make, of which there may be one more than limit.
-func (q *Quick) paged(by actor.Actor, query Query, at position, limit int, rows []userRow, sum int64) (Page, bool) {
+func (q *Quick) paged(by actor.Actor, query Query, at position, limit int, rows []*foundUser, sum int64) (Page, bool) {
 	more := len(rows) > limit
 	rows = rows[:min(limit, len(rows))]
 	out := Page{Start: at.offset + 1, Total: sum, Resources: make([]scim.Resource, len(rows))}
 	for i, r := range rows {
 		var err error
-		if out.Resources[i], err = q.p.user(r); err != nil {
+		if out.Resources[i], err = q.p.user(r.userRow); err != nil {
 			return Page{}, false
 		}
 	}
@@ -223,11 +262,15 @@ func (q *Quick) paged(by actor.Actor, query Query, at position, limit int, rows 
 	case !more && (len(rows) > 0 || at.offset == 0):
 		out.Total = int64(at.offset + len(rows))
 	case query.Filter != nil:
-		return Page{}, false // they have to be counted
+		var known bool
+		if out.Total, known = q.p.knownTotal(by, q.p.people, query, at); !known {
+			return Page{}, false // they have to be counted
+		}
 	}
 	if more && query.ByCursor {
-		created, id := rows[len(rows)-1].end()
-		out.Next = q.p.next(by, q.p.people, query, position{created: created, id: id, offset: at.offset + len(rows)})
+		end := rows[len(rows)-1].end()
+		end.offset, end.total = at.offset+len(rows), out.Total
+		out.Next = q.p.next(by, q.p.people, query, end)
 	}
 	return out, true
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -81,7 +82,7 @@ func doings(h *house, q *directory.Quick, person, team string) map[string]func()
 			return done, err
 		},
 		"a member": func() (bool, error) {
-			_, done, err := q.AddMember(ctx, h.by, team, operations(h.t, `{"op":"add","path":"members","value":[{"value":"`+person+`"}]}`), nil)
+			_, done, err := q.PatchMember(ctx, h.by, team, operations(h.t, `{"op":"add","path":"members","value":[{"value":"`+person+`"}]}`), nil)
 			return done, err
 		},
 	}
@@ -160,7 +161,7 @@ func TestTheQuickWayLeavesToTheOrdinaryWhatIsNotPlain(t *testing.T) {
 		}
 	}
 	for name, op := range map[string]string{
-		"active":            `{"op":"replace","path":"active","value":false}`,
+		"active and a name": `{"op":"replace","value":{"active":false,"userName":"chief"}}`,
 		"userName":          `{"op":"replace","path":"userName","value":"chief"}`,
 		"a manager":         `{"op":"add","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager","value":"` + gone + `"}`,
 		"further addresses": `{"op":"add","path":"emails","value":[{"value":"a@acme.test"},{"value":"b@acme.test"}]}`,
@@ -177,9 +178,12 @@ func TestTheQuickWayLeavesToTheOrdinaryWhatIsNotPlain(t *testing.T) {
 		"a member and a name": `{"op":"add","value":{"members":[{"value":"` + boss + `"}],"displayName":"Other"}}`,
 		"all members":         `{"op":"replace","path":"members","value":[{"value":"` + boss + `"}]}`,
 	} {
-		if r, done, err := q.AddMember(t.Context(), h.by, team, operations(t, op), nil); done || err != nil {
+		if r, done, err := q.PatchMember(t.Context(), h.by, team, operations(t, op), nil); done || err != nil {
 			t.Errorf("%s: %v, %v", name, r, err)
 		}
+	}
+	if r, done, err := q.PatchUser(t.Context(), h.by, gone, operations(t, `{"op":"replace","path":"active","value":true}`), nil); done || err != nil {
+		t.Errorf("a return: %v, %v", r, err)
 	}
 	if _, done, _ := q.PatchUser(t.Context(), h.by, boss, operations(t, `{"op":"replace","path":"title","value":"x"}`), func(string) bool { return false }); done {
 		t.Error("If-Match was passed over")
@@ -215,7 +219,7 @@ func TestTheQuickWayAnswersAsTheOrdinary(t *testing.T) {
 		t.Errorf("found %v", got)
 	}
 	team := h.group(`{"displayName":"Support"}`)
-	if _, done, err := q.AddMember(t.Context(), h.by, team, operations(t, `{"op":"add","path":"members","value":"`+id+`"}`), nil); !done || err != nil {
+	if _, done, err := q.PatchMember(t.Context(), h.by, team, operations(t, `{"op":"add","path":"members","value":"`+id+`"}`), nil); !done || err != nil {
 		t.Fatal(done, err)
 	}
 	if diff := cmp.Diff([]string{id}, h.members(team)); diff != "" {
@@ -263,7 +267,7 @@ func TestManyAtOnceTheQuickWay(t *testing.T) {
 				}
 				won.Add(1)
 				ops := operations(t, `{"op":"add","path":"members","value":[{"value":"`+scim.Text(r, "id")+`"}]}`)
-				if _, done, err = q.AddMember(ctx, h.by, team, ops, nil); !done && err == nil {
+				if _, done, err = q.PatchMember(ctx, h.by, team, ops, nil); !done && err == nil {
 					_, err = h.p.PatchGroup(ctx, h.by, team, ops, nil, scim.Projection{})
 				}
 				if err != nil {
@@ -283,5 +287,121 @@ func TestManyAtOnceTheQuickWay(t *testing.T) {
 	}
 	if n := h.number("SELECT count(*) FROM audit_events WHERE event IN ('person.created', 'team.changed')"); n != 640 {
 		t.Errorf("%d audit rows", n)
+	}
+}
+
+// TestTheQuickWayOfLeaving: who has nothing that ends is deactivated with a receipt; who has, or had, is the ordinary way's work.
+func TestTheQuickWayOfLeaving(t *testing.T) {
+	h, _ := quick(t)
+	h.dir.Witness("teams", "SELECT count(*) FROM team_members WHERE person_id = ?")
+	if _, done, err := h.p.Quick().PatchUser(t.Context(), h.by, h.user(`{"userName":"zoe"}`), operations(t, `{"op":"replace","path":"active","value":false}`), nil); done || err != nil {
+		t.Errorf("without a word on what ends it was done: %v, %v", done, err)
+	}
+	h.dir.Trace("SELECT FROM team_members WHERE person_id = ?")
+	q := h.p.Quick()
+	free, bound := h.user(`{"userName":"ana","displayName":"Ana","title":"CTO"}`), h.user(`{"userName":"ben"}`)
+	h.group(`{"displayName":"Support","members":["` + bound + `"]}`)
+	admin := h.user(`{"userName":"cleo"}`)
+	h.exec("UPDATE people SET role = 'admin' WHERE id = ?", admin)
+	came := time.Now().Add(-time.Hour).UTC().Truncate(time.Microsecond)
+	leave := func(id, ops string) (scim.Resource, bool) {
+		r, done, err := q.PatchUser(directory.Arrived(t.Context(), came), h.by, id, operations(t, ops), nil)
+		if err != nil {
+			t.Error(err)
+		}
+		return r, done
+	}
+	for _, id := range []string{bound, admin} {
+		if r, done := leave(id, `{"op":"replace","path":"active","value":"False"}`); done {
+			t.Errorf("%v", r)
+		}
+	}
+	left, done := leave(free, `{"op":"replace","value":{"active":false,"title":"gone"}}`)
+	if diff := cmp.Diff(plain(t, h.read(free)), plain(t, left)); !done || diff != "" || left["active"] != false {
+		t.Errorf("done %v (- ordinary, + quick):\n%s", done, diff)
+	}
+	all, _, err := directory.Offboardings(h.db.Read(t.Context()), h.by.Workspace, "", "", 0)
+	h.must(err)
+	if len(all) != 1 || all[0].PersonID != free || all[0].PersonName != "Ana" || all[0].Cause != "deactivated" || !all[0].RequestedAt.Equal(came) ||
+		len(all[0].Ended) != 1 || all[0].Ended[0].Count != 0 {
+		t.Errorf("%+v", all)
+	}
+	if got := h.events()[0]; got != "person.deactivated" {
+		t.Error(got)
+	}
+	other := h.user(`{"userName":"dora","title":"CFO"}`)
+	if r, done := leave(other, `{"op":"replace","path":"active","value":false}`); !done || !cmp.Equal(plain(t, h.read(other)), plain(t, r)) || r["title"] != "CFO" {
+		t.Errorf("%v %v", done, r)
+	}
+}
+
+// TestTheQuickWayKnowsTheGuard: one member after the other is taken out; from the threshold on each is held.
+func TestTheQuickWayKnowsTheGuard(t *testing.T) {
+	h, q := quick(t)
+	ids := h.users(12) // 10 % of 12 are less than four, and three are never too many
+	team := h.group(`{"displayName":"T","members":["` + strings.Join(ids, `","`) + `"]}`)
+	for i, id := range ids[:10] {
+		ops := operations(t, `{"op":"remove","path":"members[value eq \"`+id+`\"]"}`)
+		_, done, err := q.PatchMember(t.Context(), h.by, team, ops, nil)
+		if err != nil || done != (i != 3) {
+			t.Errorf("%d: done %v, %v", i, done, err)
+		}
+		if !done {
+			h.must(h.patchTeam(team, `{"op":"remove","path":"members","value":["`+id+`"]}`))
+		}
+	}
+	if _, done, err := q.PatchMember(t.Context(), h.by, team, operations(t, `{"op":"remove","path":"members","value":["`+ids[0]+`"]}`), nil); done || err != nil {
+		t.Errorf("who is no member: %v, %v", done, err)
+	}
+	r := h.removals()
+	if len(r) != 1 || r[0].Items != 7 || len(h.members(team)) != 2 {
+		t.Fatalf("%+v, %d members", r, len(h.members(team)))
+	}
+	if n := h.number("SELECT sum(n) FROM removal_counts"); n != 10 {
+		t.Errorf("%d were counted", n)
+	}
+	if n := h.number("SELECT version FROM teams WHERE id = ?", team); n != 11 {
+		t.Errorf("the team is at version %d", n)
+	}
+	h.must(h.dir.KeepRemoval(t.Context(), h.console(h.local("ana", directory.Owner)), r[0].ID, freely))
+	if got := len(h.members(team)); got != 9 {
+		t.Errorf("%d members afterwards", got)
+	}
+}
+
+// TestTheQuickWayShowsTeamsAndManagers: one by one and on a page, as the ordinary way does.
+func TestTheQuickWayShowsTeamsAndManagers(t *testing.T) {
+	h, q := quick(t)
+	const manager = `"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":"%s"}}`
+	boss := h.user(`{"userName":"boss","displayName":"Boss"}`)
+	ana := h.user(fmt.Sprintf(`{"userName":"ana",`+manager+`}`, boss))
+	ben := h.user(fmt.Sprintf(`{"userName":"ben",`+manager+`}`, "nobody"))
+	h.user(fmt.Sprintf(`{"userName":"cleo",`+manager+`}`, ana))
+	first := h.group(`{"displayName":"Z","members":["` + ana + `","` + ben + `"]}`)
+	h.group(`{"displayName":"A","members":["` + ana + `"]}`)
+	gone := h.group(`{"displayName":"Gone","members":["` + ana + `","` + boss + `"]}`)
+	h.must(h.p.DeleteGroup(t.Context(), h.by, gone, nil))
+	some := h.p.UserType().ParseProjection([]string{"userName", "groups.value"}, nil)
+	none := h.p.UserType().ParseProjection(nil, []string{"groups"})
+	for _, projection := range []scim.Projection{{}, some, none} {
+		query := directory.Query{Count: 3, Projection: projection}
+		want, err := h.p.Users(t.Context(), h.by, query)
+		h.must(err)
+		got, done := q.Users(t.Context(), h.by, query)
+		if !done || got.Total != 4 || len(got.Resources) != 3 {
+			t.Fatalf("%v: %d of %d", done, len(got.Resources), got.Total)
+		}
+		for i, r := range want.Resources {
+			if diff := cmp.Diff(plain(t, r), plain(t, got.Resources[i])); diff != "" {
+				t.Errorf("on a page (- ordinary, + quick):\n%s", diff)
+			}
+			one, done := q.User(t.Context(), h.by, scim.Text(r, "id"), projection)
+			if diff := cmp.Diff(plain(t, r), plain(t, one)); !done || diff != "" {
+				t.Errorf("alone (- ordinary, + quick):\n%s", diff)
+			}
+		}
+	}
+	if r := h.read(ana); len(r["groups"].([]any)) != 2 || scim.Text(r["groups"].([]any)[0].(map[string]any), "value") != first {
+		t.Errorf("%v", r["groups"])
 	}
 }

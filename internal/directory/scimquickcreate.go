@@ -30,7 +30,7 @@ type newPerson struct {
 const insertPlain = "INSERT INTO people (id, workspace_id, source, role, active, user_name, user_name_key, name, name_key, email, email_key," +
 	" external_id, attributes, search, version, created_at, updated_at)" +
 	" SELECT ?, k.workspace_id, 'directory', 'user', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?" +
-	" FROM scim_tokens k WHERE k.id = ? AND k.workspace_id = ? AND k.state = 'active' AND k.expires_at IS NULL" +
+	" FROM scim_tokens k WHERE k.id = ? AND k.workspace_id = ? AND k.state = 'active' AND k.expires_at IS NULL AND k.address_mode = 'off'" +
 	" AND NOT EXISTS (SELECT FROM people o WHERE o.workspace_id = ? AND o.external_id = ? AND o.deleted_at IS NULL AND NOT o.active)" +
 	" AND NOT EXISTS (SELECT FROM team_pending q WHERE q.workspace_id = ? AND q.member_id = ?)" +
 	" ON CONFLICT DO NOTHING RETURNING id"

@@ -32,7 +32,8 @@ type patchedUser struct {
 // errOrdinary gives a batch up: all of it goes the ordinary way.
 var errOrdinary = errors.New("the ordinary way")
 
-// PatchUser is Provisioning.PatchUser for attributes on which nothing hangs: not userName, active, manager or further addresses.
+// PatchUser is Provisioning.PatchUser for attributes on which nothing hangs: not userName, manager or further addresses, and active only for one
+// who is no admin and has nothing that ends with them.
 func (q *Quick) PatchUser(ctx context.Context, by actor.Actor, id string, ops []scim.Operation, match IfMatch) (scim.Resource, bool, error) {
 	if !scim.Storable(id) || !q.plain(ctx, by.Workspace) {
 		return nil, false, nil
@@ -60,7 +61,7 @@ func transaction(ctx context.Context, c *pgx.Conn, do func() error) error {
 func (q *Quick) patch(ctx context.Context, calls []userPatch) ([]*patchedUser, error) {
 	out := make([]*patchedUser, len(calls))
 	order := inOrder(len(calls), func(i int) string { return calls[i].id }) // of locking, the same for everybody; each person once
-	rows := make([]*userRow, len(calls))
+	rows := make([]*lockedUser, len(calls))
 	err := q.p.s.db.Native(ctx, func(c *pgx.Conn) error {
 		return transaction(ctx, c, func() error {
 			if err := q.lockUsers(ctx, c, calls, order, rows); err != nil {
@@ -96,18 +97,46 @@ func inOrder(n int, key func(int) string) []int {
 	return slices.CompactFunc(order, func(a, b int) bool { return key(a) == key(b) })
 }
 
-// lockUsers begins the transaction and reads the people whom SCIM sees, for callers whose tokens are live.
-func (q *Quick) lockUsers(ctx context.Context, c *pgx.Conn, calls []userPatch, order []int, rows []*userRow) error {
-	sql := numbered(q.p.selectUsers(scim.Projection{}) + " WHERE r.id = ? AND " + visible + " AND " + live + " FOR UPDATE OF r")
+// lockedUser is a person whom nobody else changes now.
+type lockedUser struct {
+	userRow
+	bound bool // there is, or was, something that ends with them
+}
+
+// lockUsers begins the transaction and reads the people whom SCIM sees, for callers whose tokens are live. Once they are locked it looks for what
+// the people who may be deactivated have that would end with them.
+func (q *Quick) lockUsers(ctx context.Context, c *pgx.Conn, calls []userPatch, order []int, rows []*lockedUser) error {
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN")
+	var ending []string
 	for _, i := range order {
 		by := calls[i].by
-		batch.Queue(sql, calls[i].id, by.Workspace, by.Token, by.Workspace).Query(func(found pgx.Rows) error {
+		batch.Queue(q.lockUser, calls[i].id, by.Workspace, by.Token, by.Workspace).Query(func(found pgx.Rows) error {
 			for found.Next() {
-				rows[i] = &userRow{}
+				rows[i] = &lockedUser{bound: true}
 				if err := found.Scan(rows[i].fields(true)...); err != nil {
 					return err
+				}
+			}
+			return found.Err()
+		})
+		if q.unbound != "" && mayDeactivate(calls[i].ops) {
+			ending = append(ending, calls[i].id)
+		}
+	}
+	if len(ending) > 0 {
+		batch.Queue(q.unbound, ending).Query(func(found pgx.Rows) error {
+			free := map[string]bool{}
+			for found.Next() {
+				var id string
+				if err := found.Scan(&id); err != nil {
+					return err
+				}
+				free[id] = true
+			}
+			for _, i := range order {
+				if rows[i] != nil {
+					rows[i].bound = !free[calls[i].id]
 				}
 			}
 			return found.Err()
@@ -116,11 +145,35 @@ func (q *Quick) lockUsers(ctx context.Context, c *pgx.Conn, calls []userPatch, o
 	return c.SendBatch(ctx, batch).Close()
 }
 
-const updatePlain = "UPDATE people SET name = ?, name_key = ?, email = ?, email_key = ?, external_id = ?, attributes = ?, search = ?, version = ?, updated_at = ?" +
-	" WHERE id = ? RETURNING id"
+// mayDeactivate says whether operations may touch active.
+func mayDeactivate(ops []scim.Operation) bool {
+	return slices.ContainsFunc(ops, func(op scim.Operation) bool {
+		return op.Path == "" || strings.HasSuffix(strings.ToLower(op.Path), "active")
+	})
+}
+
+// unbound finds those among people who have, and had, nothing that ends with a deactivation; "" where that is not known of everything.
+func (s *Service) unbound() string {
+	if len(s.traces) == 0 && len(s.onDeactivated)+len(s.witnesses) > 0 {
+		return ""
+	}
+	sql := "SELECT p.id FROM unnest($1::text[]) AS p (id)"
+	for i, trace := range s.traces {
+		sql += map[bool]string{true: " WHERE", false: " AND"}[i == 0] + " NOT EXISTS (" + strings.ReplaceAll(trace, "?", "p.id") + ")"
+	}
+	return sql
+}
+
+const (
+	updatePlain = "UPDATE people SET name = ?, name_key = ?, email = ?, email_key = ?, external_id = ?, attributes = ?, search = ?, active = ?, version = ?, updated_at = ?" +
+		" WHERE id = ? RETURNING id"
+	// updateActive leaves alone what has not changed: then Postgres need not write the row's other indexes, nor its attributes.
+	updateActive = "UPDATE people SET active = ?, version = ?, updated_at = ? WHERE id = ? RETURNING id"
+)
 
 // patchOne changes one locked person and queues what is to be written; nil where that is not plain.
-func (q *Quick) patchOne(batch *pgx.Batch, call userPatch, r userRow, now time.Time) *patchedUser {
+func (q *Quick) patchOne(batch *pgx.Batch, call userPatch, locked lockedUser, now time.Time) *patchedUser {
+	r := locked.userRow
 	if call.match.allows(r.Version) != nil {
 		return nil
 	}
@@ -141,22 +194,40 @@ func (q *Quick) patchOne(batch *pgx.Batch, call userPatch, r userRow, now time.T
 	}
 	c, err := q.p.columnsOf(patched.Resource, r.Email)
 	before := q.p.furtherAddresses(old, r.Email)
-	if err != nil || c.userName != r.UserName || c.active != r.Active || deref(c.managerID) != deref(r.ManagerID) || !slices.Equal(c.emails, before) {
+	if err != nil || c.userName != r.UserName || deref(c.managerID) != deref(r.ManagerID) || !slices.Equal(c.emails, before) {
+		return nil
+	}
+	was := r.person()
+	if c.active != was.Active && (c.active || locked.bound || was.Role.Admin()) {
 		return nil
 	}
 	c.apply(&r)
 	r.Version, r.UpdatedAt = r.Version+1, now
-	told, err := audit.Row(call.by, "person.changed", r.ID, audit.Detail{"changed": changedNames(old, patched.Resource)}, now)
+	changed := changedNames(old, patched.Resource)
+	event := changeEvent(was, r)
+	told, err := audit.Row(call.by, event, r.ID, audit.Detail{"changed": changed}, now)
 	if err != nil {
 		return nil
 	}
 	if done.out, err = q.p.complete(r, scim.Clone(patched.Resource)); err != nil {
 		return nil
 	}
-	if done.row, err = rowOf(call.ctx, changedUser("person.changed", r, old, patched.Resource, done.out, now)); err != nil {
+	if done.row, err = rowOf(call.ctx, changedUser(event, r, old, patched.Resource, done.out, now)); err != nil {
 		return nil
 	}
-	args := []any{c.name, c.nameKey, c.email, c.emailKey, c.externalID, c.attributes, c.search, r.Version, now, r.ID}
-	tell(batch, updatePlain, args, told, done.row)
+	var receipt []beside
+	if was.Active && !r.Active {
+		values, err := q.p.s.receipt(call.ctx, call.by, r.person(), causeDeactivated, make([]int, len(q.p.s.witnesses)), now, now)
+		if err != nil {
+			return nil
+		}
+		receipt = []beside{{"INSERT INTO " + receiptColumns + " SELECT " + marks(len(values)) + " FROM made", values}}
+	}
+	if slices.Equal(changed, []string{"active"}) {
+		tell(batch, updateActive, []any{r.Active, r.Version, now, r.ID}, told, done.row, receipt...)
+		return done
+	}
+	args := []any{c.name, c.nameKey, c.email, c.emailKey, c.externalID, c.attributes, c.search, c.active, r.Version, now, r.ID}
+	tell(batch, updatePlain, args, told, done.row, receipt...)
 	return done
 }

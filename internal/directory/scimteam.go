@@ -24,6 +24,8 @@ type teamRow struct {
 	Version        int64
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
+
+	Sorted *string // what a page is sorted by
 }
 
 const teamColumnsList = "r.id, r.workspace_id, r.display_name, r.display_name_key, r.external_id, r.attributes, r.version, r.created_at, r.updated_at"

@@ -2,6 +2,8 @@ package directory
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -12,7 +14,7 @@ import (
 // page counts rows.
 const totalOf = "SELECT COALESCE(sum(total), 0) FROM scim_totals WHERE workspace_id = ? AND kind = ?"
 
-func total(db *gorm.DB, k *kind, workspace string) (n int64, err error) {
+func keptTotal(db *gorm.DB, k *kind, workspace string) (n int64, err error) {
 	err = db.Raw(totalOf, workspace, k.table).Scan(&n).Error
 	return n, err
 }
@@ -31,4 +33,40 @@ func (s *Service) FoldTotals(ctx context.Context) error {
 			INSERT INTO scim_totals AS t (workspace_id, kind, shard, total) SELECT workspace_id, kind, 0, sum(total) FROM gone GROUP BY workspace_id, kind
 			ORDER BY workspace_id, kind ON CONFLICT (workspace_id, kind, shard) DO UPDATE SET total = t.total + excluded.total`).Error
 	})
+}
+
+// countedFor is how long the number of resources that a filter finds serves further pages by index.
+const countedFor = time.Minute
+
+// mostCounted is how many filters are remembered: they come from outside.
+const mostCounted = 10_000
+
+// countedKey is a filter as it was written.
+type countedKey struct{ workspace, table, said string }
+
+// countedTotals remembers what filters found, so that no page but the first has it counted again.
+type countedTotals struct {
+	mu sync.Mutex
+	of map[countedKey]countedTotal
+}
+
+type countedTotal struct {
+	n     int64
+	until time.Time
+}
+
+func (c *countedTotals) put(k countedKey, n int64, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of == nil || len(c.of) >= mostCounted {
+		c.of = map[countedKey]countedTotal{}
+	}
+	c.of[k] = countedTotal{n, now.Add(countedFor)}
+}
+
+func (c *countedTotals) get(k countedKey, now time.Time) (int64, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t, ok := c.of[k]
+	return t.n, ok && now.Before(t.until)
 }

@@ -29,7 +29,7 @@ func Seek(db *gorm.DB, workspace, text string) ([]Sought, error) {
 	key := Key(text)
 	var out []Sought
 	err := db.Raw("SELECT id, source, active, user_name, name, email, COALESCE(external_id, '') AS external_id, created_at, updated_at, deleted_at FROM people"+
-		" WHERE workspace_id = ? AND (user_name_key = ? OR email_key = ? OR external_id = ? OR id = ? OR name_key = ?"+
+		" WHERE workspace_id = ? AND forgotten_at IS NULL AND (user_name_key = ? OR email_key = ? OR external_id = ? OR id = ? OR name_key = ?"+
 		" OR id IN (SELECT person_id FROM person_emails WHERE workspace_id = ? AND value_key = ?))"+
 		" ORDER BY CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END, active DESC, updated_at DESC LIMIT ?",
 		workspace, key, key, text, text, key, workspace, key, soughtMost).Scan(&out).Error

@@ -4,6 +4,9 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"github.com/countersign/countersign/internal/fault"
+	"github.com/countersign/countersign/internal/scim"
 )
 
 const (
@@ -19,8 +22,10 @@ type Team struct {
 	ID        string
 	Name      string
 	Source    Source
-	Members   int // at most CountMost+1
+	Members   int    // at most CountMost+1
+	External  string // the provider's own id of it
 	CreatedAt time.Time
+	ChangedAt time.Time
 }
 
 // Teams is a page of teams.
@@ -45,12 +50,39 @@ func teamsOf(db *gorm.DB, workspace string, people []string) (map[string][]TeamR
 	return out, err
 }
 
-// ListTeams is a page of a workspace's teams in the order they were made.
-func ListTeams(db *gorm.DB, workspace, after string, limit int) (Teams, error) {
-	limit = pageSize(limit)
-	find := db.Table("teams t").Where("t.workspace_id = ? AND t.deleted_at IS NULL", workspace).Order("t.created_at, t.id").Limit(limit+1).
-		Select(`t.id, t.display_name AS name, t.source, t.created_at, (SELECT count(*) FROM (SELECT 1 FROM team_members tm
+// teamsIn are the teams of a workspace, each with how many members it has.
+func teamsIn(db *gorm.DB, workspace string) *gorm.DB {
+	return db.Table("teams t").Where("t.workspace_id = ? AND t.deleted_at IS NULL", workspace).
+		Select(`t.id, t.display_name AS name, t.source, COALESCE(t.external_id, '') AS external, t.created_at, t.updated_at AS changed_at,
+			(SELECT count(*) FROM (SELECT 1 FROM team_members tm
 			JOIN people p ON p.id = tm.person_id WHERE tm.team_id = t.id AND p.deleted_at IS NULL LIMIT ?) few) AS members`, CountMost+1)
+}
+
+// FindTeam reads one team.
+func FindTeam(db *gorm.DB, workspace, id string) (Team, error) {
+	var rows []Team
+	if err := teamsIn(db, workspace).Where("t.id = ?", id).Scan(&rows).Error; err != nil {
+		return Team{}, err
+	}
+	if len(rows) == 0 {
+		return Team{}, fault.ErrNotFound
+	}
+	return rows[0], nil
+}
+
+// ListTeams is a page of a workspace's teams in the order they were made. With a text it is instead the first teams whose name begins with it.
+func ListTeams(db *gorm.DB, workspace, text, after string, limit int) (Teams, error) {
+	limit = pageSize(limit)
+	find := teamsIn(db, workspace)
+	if key := Key(text); key != "" {
+		var rows []Team
+		if !scim.Storable(key) {
+			return Teams{}, nil
+		}
+		err := find.Where("t.display_name_key >= ? AND t.display_name_key < ?", key, key+"\U0010FFFF").Order("t.display_name_key").Limit(limit).Scan(&rows).Error
+		return Teams{Items: rows}, err
+	}
+	find = find.Order("t.created_at, t.id").Limit(limit + 1)
 	if after != "" {
 		at, id, err := parseCursor(after)
 		if err != nil {

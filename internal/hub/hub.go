@@ -2,12 +2,15 @@
 // a hint, the database is the truth.
 package hub
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // Hub is safe for concurrent use. Publishing never blocks.
 type Hub struct {
 	mu      sync.Mutex
-	waiting map[string]map[*Listener]struct{}
+	waiting map[string][]*Listener // few for each: the dialogs of one confirmation
 }
 
 // Listener hears of one topic. It has one slot: a wake-up that was not taken yet stands for all that follow it.
@@ -19,7 +22,7 @@ type Listener struct {
 }
 
 // New is an empty hub.
-func New() *Hub { return &Hub{waiting: map[string]map[*Listener]struct{}{}} }
+func New() *Hub { return &Hub{waiting: map[string][]*Listener{}} }
 
 // Subscribe listens on topic until Close; wait on Woken, then read the row.
 func (h *Hub) Subscribe(topic string) *Listener {
@@ -42,10 +45,12 @@ func (l *Listener) Woken() <-chan struct{} { return l.woken }
 func (l *Listener) Close() {
 	l.hub.mu.Lock()
 	defer l.hub.mu.Unlock()
-	delete(l.hub.waiting[l.topic], l)
-	if len(l.hub.waiting[l.topic]) == 0 {
+	rest := slices.DeleteFunc(l.hub.waiting[l.topic], func(o *Listener) bool { return o == l })
+	if len(rest) == 0 {
 		delete(l.hub.waiting, l.topic)
+		return
 	}
+	l.hub.waiting[l.topic] = rest
 }
 
 // Publish wakes everybody who waits on topic.
@@ -60,9 +65,7 @@ func (h *Hub) WakeAll() {
 	h.mu.Lock()
 	var all []*Listener
 	for _, ls := range h.waiting {
-		for l := range ls {
-			all = append(all, l)
-		}
+		all = append(all, ls...)
 	}
 	h.mu.Unlock()
 	for _, l := range all {
@@ -84,20 +87,13 @@ func (h *Hub) Topics() []string {
 func (h *Hub) add(l *Listener) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.waiting[l.topic] == nil {
-		h.waiting[l.topic] = map[*Listener]struct{}{}
-	}
-	h.waiting[l.topic][l] = struct{}{}
+	h.waiting[l.topic] = append(h.waiting[l.topic], l)
 }
 
 func (h *Hub) listeners(topic string) []*Listener {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	out := make([]*Listener, 0, len(h.waiting[topic]))
-	for l := range h.waiting[topic] {
-		out = append(out, l)
-	}
-	return out
+	return slices.Clone(h.waiting[topic])
 }
 
 func (l *Listener) offer(version int64) {

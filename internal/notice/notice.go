@@ -113,3 +113,28 @@ func Sweep(ctx context.Context, db *database.DB) error {
 		return tx.Where("created_at < ?", now.Add(-keepFor)).Delete(&row{}).Error
 	})
 }
+
+// Outgoing is a notice on its way to other channels than the console.
+type Outgoing struct {
+	ID        string
+	Workspace string
+	Person    string
+	Kind      string
+	Params    map[string]any
+	CreatedAt time.Time
+}
+
+// HandOn takes up to most notices that nobody has taken yet, the oldest first. They count as taken when tx is committed; two callers at once
+// never take the same.
+func HandOn(tx database.Tx, most int, now time.Time) ([]Outgoing, error) {
+	var rows []row
+	if err := tx.SkipLocked().Where("handed_on_at IS NULL").Order("created_at, id").Limit(most).Find(&rows).Error; err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	ids, out := make([]string, len(rows)), make([]Outgoing, len(rows))
+	for i, r := range rows {
+		ids[i] = r.ID
+		out[i] = Outgoing{ID: r.ID, Workspace: r.WorkspaceID, Person: r.PersonID, Kind: r.Kind, Params: r.Params, CreatedAt: r.CreatedAt}
+	}
+	return out, tx.Model(&row{}).Where("id IN ?", ids).Updates(map[string]any{"handed_on_at": now}).Error
+}

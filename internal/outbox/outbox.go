@@ -18,7 +18,7 @@ const (
 	batch   = 32               // rows claimed at a time
 	lease   = 15 * time.Second // a worker that died gives its rows back after this
 	idle    = time.Second      // how often a process looks without having been woken
-	workers = 8                // rows handled at once
+	workers = 64               // rows handled at once: a provider that answers after 50 ms then takes 1,280 a second
 )
 
 // bookkeeping bounds a claim and the writing of a result: a database connection that a firewall forgot would keep the outbox for ever.
@@ -66,11 +66,14 @@ type Outbox struct {
 	log      *slog.Logger
 	handlers map[string]Handler
 	wake     chan struct{}
+	done     *database.Gather[string, struct{}] // takes rows away, those that end together in one transaction
 }
 
 // New is an outbox over db.
 func New(db *database.DB, log *slog.Logger) *Outbox {
-	return &Outbox{db: db, log: log, handlers: map[string]Handler{}, wake: make(chan struct{}, 1)}
+	o := &Outbox{db: db, log: log, handlers: map[string]Handler{}, wake: make(chan struct{}, 1)}
+	o.done = database.NewGather(1, o.remove)
+	return o
 }
 
 // Handle names who does tasks of a kind; all are named before Run.
@@ -98,21 +101,58 @@ const goodbye = 2 * time.Second
 func (o *Outbox) Run(ctx context.Context) {
 	tick := time.NewTicker(idle)
 	defer tick.Stop()
-	for {
-		n, err := o.round(ctx)
+	h := hands{slots: make(chan struct{}, workers)}
+	for look := true; ; {
+		free := h.free(ctx)
+		n, err := o.round(ctx, &h, free, look)
 		if err != nil && ctx.Err() == nil {
 			o.log.Error("outbox", "err", err)
 		}
-		if n == batch && err == nil {
+		if n == free && n > 0 && err == nil {
+			look = false
 			continue
 		}
 		select {
 		case <-ctx.Done():
+			h.wg.Wait()
 			o.last(ctx)
 			return
 		case <-o.wake:
+			look = false
 		case <-tick.C:
+			look = true
 		}
+	}
+}
+
+// hands are what does rows: as many at once as there are slots, each taking the next as soon as it is free, so that one push service that does
+// not answer keeps nobody else waiting.
+type hands struct {
+	slots chan struct{}
+	wg    sync.WaitGroup
+}
+
+// free takes slots for up to a batch; it waits for the first one. 0: ctx has ended.
+func (h *hands) free(ctx context.Context) (n int) {
+	select {
+	case <-ctx.Done():
+		return 0
+	case h.slots <- struct{}{}:
+	}
+	for n = 1; n < batch; n++ {
+		select {
+		case h.slots <- struct{}{}:
+		default:
+			return n
+		}
+	}
+	return n
+}
+
+// leave gives n slots back.
+func (h *hands) leave(n int) {
+	for range n {
+		<-h.slots
 	}
 }
 
@@ -120,44 +160,47 @@ func (o *Outbox) Run(ctx context.Context) {
 func (o *Outbox) last(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 	defer cancel()
-	if _, err := o.round(ctx); err != nil {
+	h := hands{slots: make(chan struct{}, workers)}
+	if _, err := o.round(ctx, &h, h.free(ctx), true); err != nil {
 		o.log.Warn("outbox: what is left goes on at the next start", "err", err)
 	}
+	h.wg.Wait()
 }
 
-// round claims what is due and does it; it says how many rows that were.
-func (o *Outbox) round(ctx context.Context) (int, error) {
-	rows, err := o.claim(ctx)
-	if err != nil {
-		return 0, err
+// round claims what is due, as much as there are slots for, and hands it out; it says how many rows that were. look: first without a lock, so
+// that an idle service writes nothing.
+func (o *Outbox) round(ctx context.Context, h *hands, free int, look bool) (int, error) {
+	if free == 0 {
+		return 0, nil
 	}
-	slots := make(chan struct{}, workers)
-	var wg sync.WaitGroup
+	rows, err := o.claim(ctx, free, look)
+	h.leave(free - len(rows))
 	for _, r := range rows {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
+		h.wg.Go(func() {
+			defer h.leave(1)
 			o.do(ctx, r)
 		})
 	}
-	wg.Wait()
-	return len(rows), nil
+	return len(rows), err
 }
 
-func (o *Outbox) claim(ctx context.Context) (rows []row, err error) {
+const due = "dead_at IS NULL AND run_at <= ? AND (lease_until IS NULL OR lease_until < ?)"
+
+func (o *Outbox) claim(ctx context.Context, most int, look bool) (rows []row, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bookkeeping)
 	defer cancel()
-	due := "dead_at IS NULL AND run_at <= ? AND (lease_until IS NULL OR lease_until < ?)"
 	now, err := o.db.Now(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var first row // a look without a lock first: an idle service writes nothing
-	if res := o.db.Read(ctx).Select("id").Where(due, now, now).Limit(1).Find(&first); res.Error != nil || res.RowsAffected == 0 {
-		return nil, res.Error
+	if look {
+		var first row
+		if res := o.db.Read(ctx).Select("id").Where(due, now, now).Limit(1).Find(&first); res.Error != nil || res.RowsAffected == 0 {
+			return nil, res.Error
+		}
 	}
 	err = o.db.InTx(ctx, func(tx database.Tx) error {
-		if err := tx.SkipLocked().Where(due, now, now).Order("run_at").Limit(batch).Find(&rows).Error; err != nil || len(rows) == 0 {
+		if err := tx.SkipLocked().Where(due, now, now).Order("run_at").Limit(most).Find(&rows).Error; err != nil || len(rows) == 0 {
 			return err
 		}
 		ids := make([]string, len(rows))
@@ -166,7 +209,10 @@ func (o *Outbox) claim(ctx context.Context) (rows []row, err error) {
 		}
 		return tx.Model(&row{}).Where("id IN ?", ids).Updates(map[string]any{"lease_until": now.Add(lease), "attempts": gorm.Expr("attempts + 1")}).Error
 	})
-	return rows, err
+	if err != nil {
+		return nil, err // nothing was claimed, or nobody knows; then the lease gives it back
+	}
+	return rows, nil
 }
 
 func (o *Outbox) do(ctx context.Context, r row) {
@@ -181,12 +227,29 @@ func (o *Outbox) do(ctx context.Context, r row) {
 }
 
 func (o *Outbox) finish(ctx context.Context, r row, result error) {
+	var err error
+	if result == nil {
+		_, err = o.done.Do(ctx, r.ID)
+	} else {
+		err = o.keep(ctx, r, result)
+	}
+	if err != nil {
+		o.log.Error("outbox: result not written, the task will be repeated", "kind", r.Kind, "err", err)
+	}
+}
+
+// remove forgets tasks that are done.
+func (o *Outbox) remove(ctx context.Context, ids []string) ([]struct{}, error) {
+	ctx, cancel := context.WithTimeout(ctx, bookkeeping)
+	defer cancel()
+	return make([]struct{}, len(ids)), o.db.InTx(ctx, func(tx database.Tx) error { return tx.Where("id IN ?", ids).Delete(&row{}).Error })
+}
+
+// keep writes down how a task failed and when it is tried again.
+func (o *Outbox) keep(ctx context.Context, r row, result error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bookkeeping)
 	defer cancel()
-	err := o.db.InTx(ctx, func(tx database.Tx) error {
-		if result == nil {
-			return tx.Where("id = ?", r.ID).Delete(&row{}).Error
-		}
+	return o.db.InTx(ctx, func(tx database.Tx) error {
 		now, err := tx.Now()
 		if err != nil {
 			return err
@@ -199,7 +262,4 @@ func (o *Outbox) finish(ctx context.Context, r row, result error) {
 		}
 		return tx.Model(&row{}).Where("id = ?", r.ID).Updates(set).Error
 	})
-	if err != nil {
-		o.log.Error("outbox: result not written, the task will be repeated", "kind", r.Kind, "err", err)
-	}
 }

@@ -183,6 +183,50 @@ func TestManyWorkersDoEachTaskOnce(t *testing.T) {
 	})
 }
 
+func TestServicesThatDoNotAnswerKeepNobodyElseWaiting(t *testing.T) {
+	const stuck, quick = 63, 30 // 64 are in hand at once
+	for _, d := range dbtest.Dialects {
+		t.Run(d, func(t *testing.T) {
+			began := time.Now()
+			db := dbtest.Open(t, dbtest.URL(t, d), database.WithClockOffset(func() time.Duration { return time.Until(began) })) // so that no lease ends
+			o := outbox.New(db, quiet)
+			var left atomic.Int32
+			left.Store(quick)
+			answered := make(chan struct{})
+			var all sync.WaitGroup
+			all.Add(stuck + quick)
+			o.Handle("test", func(_ context.Context, task outbox.Task) error {
+				defer all.Done()
+				switch {
+				case string(task.Payload) == "stuck":
+					<-answered
+				case left.Add(-1) == 0:
+					close(answered)
+				}
+				return nil
+			})
+			if err := db.InTx(t.Context(), func(tx database.Tx) (err error) {
+				for i := range stuck + quick {
+					payload, age := "stuck", time.Hour
+					if i >= stuck {
+						payload, age = "quick", time.Minute
+					}
+					err = errors.Join(err, o.Add(tx, "test", []byte(payload), began.Add(-age), began.Add(time.Hour)))
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			stop := run(t, o)
+			all.Wait()
+			stop()
+			if s, err := o.Stats(t.Context()); err != nil || s.Waiting != 0 || s.Dead != 0 {
+				t.Errorf("%+v %v", s, err)
+			}
+		})
+	}
+}
+
 func TestATaskThatNobodyKnowsIsKept(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {
 		o := outbox.New(db, quiet)

@@ -14,6 +14,7 @@ import (
 	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/ident"
+	"github.com/countersign/countersign/internal/notice"
 )
 
 type ceremonyRow struct {
@@ -102,6 +103,9 @@ func (s *Service) keep(tx database.Tx, by actor.Actor, r row) error {
 		return ErrKnown
 	}
 	if err := tx.Create(&r).Error; err != nil {
+		return err
+	}
+	if err := notice.Tell(tx, r.WorkspaceID, []string{r.PersonID}, "passkey.added", notice.Params{"name": r.Name}, r.CreatedAt); err != nil {
 		return err
 	}
 	return audit.RecordAt(tx, by, "passkey.added", r.PersonID, audit.Detail{"passkey": r.ID}, r.CreatedAt)

@@ -28,6 +28,8 @@ var (
 	ErrUnavailable = fault.New(fault.Conflict, "passkeys_unavailable", "Passkeys need a host name: this service is reached by an IP address.")
 	ErrWrong       = fault.New(fault.Unauthorized, "wrong_passkey", "This passkey was not accepted. Nothing was changed.")
 	ErrOver        = fault.New(fault.Expired, "ceremony_over", "This took too long, or was answered already. Start again.")
+	ErrNone        = fault.New(fault.Conflict, "no_passkey", "You have no passkey. Add one under My Profile.")
+	ErrTooNew      = fault.New(fault.Conflict, "passkey_too_new", "A passkey confirms from 24 hours after it was added. Use your phone until then.")
 	ErrKnown       = fault.New(fault.Conflict, "passkey_exists", "This passkey was added before.")
 	ErrTooMany     = fault.New(fault.Conflict, "too_many_passkeys", "There are 20 passkeys already. Remove one first.")
 	ErrName        = fault.New(fault.Invalid, "bad_name", "A passkey's name has 1 to 64 characters.")
@@ -36,6 +38,7 @@ var (
 const (
 	most         = 20 // passkeys of a person
 	ceremonyLife = 5 * time.Minute
+	settleFor    = 24 * time.Hour // how old a passkey is before it confirms: whoever adds one in a stolen session is noticed before
 )
 
 // Purpose is what a ceremony was begun for; its answer is good for nothing else.

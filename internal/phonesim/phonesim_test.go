@@ -395,6 +395,30 @@ func TestBadRequests(t *testing.T) {
 		_, err := p.Do(t.Context(), "GET", "/v1/device", nil, phonesim.WithJTI(jti))
 		wantCode(t, err, 401, "replayed")
 	})
+	t.Run("a good one that something on the way sends twice", func(t *testing.T) {
+		saved, err := p.Save()
+		if err != nil {
+			t.Fatal(err)
+		}
+		doubled := false
+		twice, err := phonesim.Load(saved, phonesim.Options{HTTP: &http.Client{Transport: trip(func(r *http.Request) (*http.Response, error) {
+			if !doubled {
+				doubled = true
+				first, err := http.DefaultTransport.RoundTrip(r.Clone(r.Context()))
+				if err != nil {
+					return nil, err
+				}
+				_ = first.Body.Close()
+			}
+			return http.DefaultTransport.RoundTrip(r)
+		})}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := twice.Do(t.Context(), "GET", target, nil); err != nil {
+			t.Errorf("not signed anew: %v", err)
+		}
+	})
 	t.Run("a good one afterwards", func(t *testing.T) {
 		reply, err := p.Do(t.Context(), "GET", target, nil)
 		if err != nil || reply.Status != http.StatusOK {
@@ -462,3 +486,8 @@ func TestChallengesThatAreNotBelieved(t *testing.T) {
 		})
 	}
 }
+
+// trip is a client's way to the server.
+type trip func(*http.Request) (*http.Response, error)
+
+func (f trip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -50,18 +50,30 @@ func (r *Reply) JSON(v any) error {
 }
 
 // Do sends a call signed by the poll key. body is nil, the exact []byte, or anything that becomes JSON. A refusal is a *Problem. A phone
-// whose clock is wrong sets it by the server and tries once more; a call with edits is sent once, as it is.
+// whose clock is wrong sets it by the server and tries once more; one whose call came twice, because something on the way repeated it, signs
+// it anew, once. A call with edits is sent once, as it is.
 func (p *Phone) Do(ctx context.Context, method, target string, body any, edits ...func(*Request)) (*Reply, error) {
 	sent, err := encode(body)
 	if err != nil {
 		return nil, err
 	}
 	reply, err := p.once(ctx, method, target, sent, edits)
-	if refusal, ok := errors.AsType[*Problem](err); ok && len(edits) == 0 && refusal.Status == http.StatusUnauthorized && refusal.Code == "clock_skew" {
-		if server, told := refusal.Time("server_time"); told {
-			p.setClock(server)
-			return p.once(ctx, method, target, sent, nil)
+	for setRight, renewed := false, false; err != nil && len(edits) == 0; {
+		refusal, ok := errors.AsType[*Problem](err)
+		if !ok || refusal.Status != http.StatusUnauthorized {
+			break
 		}
+		server, told := refusal.Time("server_time")
+		switch {
+		case refusal.Code == "clock_skew" && told && !setRight:
+			setRight = true
+			p.setClock(server)
+		case refusal.Code == "replayed" && !renewed:
+			renewed = true
+		default:
+			return reply, err
+		}
+		reply, err = p.once(ctx, method, target, sent, nil)
 	}
 	return reply, err
 }

@@ -49,6 +49,7 @@ type Entry struct {
 
 	Token, TokenHint string
 	TokenStory       string // of a rejected token: whose it was and what became of it
+	Note             string // one more sentence about a call that was let in
 	Client           Client
 	ReplayedBy       string // name of the person who replayed the call
 	ReplayOf         string
@@ -103,6 +104,9 @@ func (l *Log) values(e *Entry) ([]any, error) {
 		return nil, err
 	}
 	sentence := e.sentence()
+	if e.Note != "" {
+		sentence += " " + e.Note
+	}
 	target, members := clip(e.Target, 1000), e.members()
 	return []any{e.Workspace, e.ID, e.At, e.At, max(1, e.Times), string(e.Result), e.Operation, e.Event, e.Status, e.Code, sentence,
 		e.Kind, clip(e.Subject, 100), clip(e.Key, keyMost), clip(e.Name, 200), only(members), e.Token, e.TokenHint, e.Client.Name, e.Client.Basis, clip(e.ReplayedBy, 200), e.ReplayOf,

@@ -25,6 +25,8 @@ type rule struct {
 var rules = []rule{
 	{"unauthorized", 0, "", Reason{"DS-1001", "Token rejected", "The call carried a token that is not, or no longer, valid.",
 		"Copy the current token with View Token, put it into the provider's Secret Token field, test the connection and restart provisioning. People who are here already are found again."}},
+	{"address_refused", 0, "", Reason{"DS-1006", "Address not on the list", "The token was good, but the call came from an address that is not on its address list.",
+		"Open the token's details under IDP Settings and add the address, or let the list observe only until you know all of the provider's addresses."}},
 	{"rate_limited", 0, "", Reason{"DS-1002", "Slowed down", "More calls came in a second than this workspace takes.",
 		"Nothing to do: the provider waits for the time it was told and tries again."}},
 	{"busy", 0, "", Reason{"DS-1003", "Server busy", "Another change held the same records for too long. Nothing was changed.",

@@ -1,5 +1,5 @@
 // Package reseal brings what lies sealed in the database under the keyset's newest key, a little at a time while the service runs, and says
-// what is still sealed with which key. It knows where sealed things lie, not what they are.
+// what is still sealed with which key, and which processes have which keys. It knows where sealed things lie, not what they are.
 package reseal
 
 import (
@@ -21,7 +21,7 @@ func Count(db *gorm.DB, p vault.Place) (map[uint32]int64, error) {
 		Prefix []byte
 		N      int64
 	}
-	err := db.Table(p.Table).Select(fmt.Sprintf("substr(%s, 1, 5) AS prefix, COUNT(*) AS n", p.Column)).Where(p.Column + " IS NOT NULL").
+	err := db.Table(p.Table).Select(fmt.Sprintf("substr(%s, 1, 5) AS prefix, COUNT(*) AS n", p.Column)).Where(fmt.Sprintf("length(%s) > 0", p.Column)).
 		Group(fmt.Sprintf("substr(%s, 1, 5)", p.Column)).Scan(&rows).Error
 	out := map[uint32]int64{}
 	for _, r := range rows {
@@ -60,7 +60,7 @@ type sealed struct {
 // find reads the next values that another key sealed, in the order of their rows.
 func find(db *gorm.DB, p vault.Place, seals []byte, after []string) ([]sealed, error) {
 	q := db.Table(p.Table).Select(append(append([]string{}, p.Key...), p.Column)).
-		Where(fmt.Sprintf("%s IS NOT NULL AND substr(%s, 1, 5) <> ?", p.Column, p.Column), seals).Limit(batch)
+		Where(fmt.Sprintf("length(%s) > 0 AND substr(%s, 1, 5) <> ?", p.Column, p.Column), seals).Limit(batch)
 	columns, marks := "", ""
 	for i, k := range p.Key {
 		if i > 0 {

@@ -5,9 +5,11 @@ package scimapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -48,8 +50,9 @@ type API struct {
 	limits  *limits
 	uses    *uses
 	rejects *rejects
-	mount   string       // the path of Base
-	again   http.Handler // the door for calls that are replayed
+	unknown *atomic.Int64 // calls with a token that was never ours
+	mount   string        // the path of Base
+	again   http.Handler  // the door for calls that are replayed
 	own     *arrangements
 	types   map[string]*endpoint
 	schema  discovery
@@ -57,7 +60,7 @@ type API struct {
 
 // New is the door over deps.
 func New(deps Deps) *API {
-	a := &API{Deps: deps, limits: newLimits(deps.Rate, deps.Now), uses: newUses(deps.Now), rejects: newRejects(), own: &arrangements{}, mount: "/v1/scim/v2"}
+	a := &API{Deps: deps, limits: newLimits(deps.Rate, deps.Now), uses: newUses(deps.Now), rejects: newRejects(), unknown: &atomic.Int64{}, own: &arrangements{}, mount: "/v1/scim/v2"}
 	if u, err := url.Parse(deps.Base); err == nil && u.Path != "" {
 		a.mount = strings.TrimSuffix(u.Path, "/")
 	}
@@ -104,12 +107,19 @@ func (a *API) serve(c *gin.Context) {
 	by, err := a.authenticate(c)
 	if err != nil {
 		if fault.From(err).Kind == fault.Unauthorized {
-			a.rejected(c, t)
+			err = a.rejected(c, t, err)
+		}
+		if errors.Is(err, workspace.ErrAddress) {
+			t.by(by)
+			a.refused(t, err)
 		}
 		renderError(c, err, t)
 		return
 	}
 	t.by(by)
+	if ip := c.GetString(outside); ip != "" {
+		t.entry.Note = "It came from " + ip + ", which is not on the token's address list. The list only observes, so the call was let in."
+	}
 	if limited == nil || limited.workspace != by.Workspace {
 		limited = &limitVerdict{by.Workspace, a.limits.take(by.Workspace)}
 	}

@@ -6,9 +6,11 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/httpkit"
 	"github.com/countersign/countersign/internal/scim"
 )
@@ -109,8 +111,8 @@ func (c *call) readQuickly() bool {
 }
 
 // lasting is the context of a change, which goes on without its client.
-func (c *call) lasting(e *endpoint, code int, shows bool) context.Context {
-	return context.WithoutCancel(c.changing(e, code, shows))
+func (a *API) lasting(c *call, e *endpoint, code int, shows bool) context.Context {
+	return directory.Arrived(context.WithoutCancel(c.changing(e, code, shows)), a.Now().Add(-time.Since(c.tally.started)))
 }
 
 func (a *API) quickGet(k *call, e *endpoint, id string) (bool, error) {
@@ -142,7 +144,7 @@ func (a *API) quickPost(k *call, e *endpoint) (bool, error) {
 	if err != nil {
 		return false, nil //nolint:nilerr // the ordinary way refuses it
 	}
-	r, done, err := a.quick.CreateUser(k.lasting(e, http.StatusCreated, true), k.by, in)
+	r, done, err := a.quick.CreateUser(a.lasting(k, e, http.StatusCreated, true), k.by, in)
 	if !done || err != nil {
 		return false, err
 	}
@@ -156,7 +158,7 @@ func (a *API) quickPatch(k *call, e *endpoint, id string) (bool, error) {
 	}
 	match := ifMatch(k.GetHeader("If-Match"))
 	if !e.quiet {
-		r, done, err := a.quick.PatchUser(k.lasting(e, http.StatusOK, true), k.by, id, ops, match)
+		r, done, err := a.quick.PatchUser(a.lasting(k, e, http.StatusOK, true), k.by, id, ops, match)
 		if !done || err != nil {
 			return false, err
 		}
@@ -165,7 +167,7 @@ func (a *API) quickPatch(k *call, e *endpoint, id string) (bool, error) {
 	if k.query.has("attributes") || k.query.has("excludedAttributes") {
 		return false, nil
 	}
-	r, done, err := a.quick.AddMember(k.lasting(e, http.StatusNoContent, false), k.by, id, ops, match)
+	r, done, err := a.quick.PatchMember(a.lasting(k, e, http.StatusNoContent, false), k.by, id, ops, match)
 	if !done || err != nil {
 		return false, err
 	}

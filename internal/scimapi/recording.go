@@ -15,6 +15,7 @@ import (
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/provisioning"
 	"github.com/countersign/countersign/internal/scim"
+	"github.com/countersign/countersign/internal/workspace"
 )
 
 // tally is what the provisioning log will say of a call, or of one operation of a bulk call. A change writes it in its own transaction; what is
@@ -242,6 +243,9 @@ func (t *tally) refusal(a *API, err error) bool {
 	switch {
 	case f.Kind == fault.Limited:
 		e.Result = provisioning.Slowed
+	case errors.Is(err, workspace.ErrAddress):
+		e.Result, e.Response = provisioning.Rejected, nil
+		e.TokenStory = "the token …" + e.TokenHint + " from " + e.IP + ", which is not on its address list."
 	case errors.Is(err, context.Canceled) && !changes(e.Method): // it only looked, and did not wait
 		e.Result, e.Status, e.Code, e.Detail, e.Response = provisioning.OK, provisioning.ClientGone, "", "", nil
 	case f.Kind == fault.NotFound && strings.HasSuffix(e.Operation, ".read"):

@@ -61,25 +61,49 @@ func (r *rejects) token(ctx context.Context, header string, now time.Time,
 	return t, found
 }
 
-// rejected logs a call that was not let in, where its token is one of ours; what nobody knows belongs to no workspace and is not kept.
-func (a *API) rejected(c *gin.Context, t *tally) {
+// UnknownTokens is how many calls this process has refused whose token was never ours. They name no workspace, so no log tells of them.
+func (a *API) UnknownTokens() int64 { return a.unknown.Load() }
+
+// rejected logs a call that was not let in, where its token is one of ours; what nobody knows belongs to no workspace and is not kept. Whoever
+// sent a token of ours hears what became of it, and nobody else anything: that is known to the holder of a whole token alone.
+func (a *API) rejected(c *gin.Context, t *tally, err error) error {
 	header := c.GetHeader("Authorization")
 	if a.Log == nil || a.Recognise == nil || header == "" || len(header) > 2048 {
-		return
+		return err
 	}
 	token, ours := a.rejects.token(c.Request.Context(), header, a.Now(), a.Recognise)
 	if !ours {
-		return
+		a.unknown.Add(1)
+		return err
 	}
 	e := &t.entry
 	e.Workspace, e.Token, e.TokenHint, e.Result = token.Workspace, token.ID, token.Hint, provisioning.Rejected
 	e.Status, e.Code = 401, provisioning.ReasonFor("unauthorized", 401, "").Code
 	if !t.date() {
-		return
+		return err
 	}
 	e.Client = a.Log.Guess(e)
 	e.TokenStory = story(token, e.At)
 	a.Log.Later(e)
+	if why := fate(token, e.At); why != "" {
+		return errToken.Saying("The bearer token %s. Put the current one into the provider's settings.", why)
+	}
+	return err
+}
+
+// fate says what ended a token, to whoever sent it; "" where nothing did.
+func fate(t workspace.Token, now time.Time) string {
+	switch {
+	case t.Live(now):
+		return ""
+	case t.State == workspace.Revoked && t.RevokedAt != nil:
+		return "was revoked on " + t.RevokedAt.UTC().Format(moment)
+	case t.State == workspace.Replaced && t.Over() != nil:
+		return "was replaced by another one, and has not been valid since " + t.Over().UTC().Format(moment)
+	case t.ExpiresAt != nil:
+		return "expired on " + t.ExpiresAt.UTC().Format(moment)
+	}
+	return ""
 }
 
 // The forms in which a story names a day, and the moment at which a token ended.
@@ -90,19 +114,25 @@ const (
 
 // story says what a refused token is, for somebody who has to find out where it comes from.
 func story(t workspace.Token, now time.Time) string {
-	s := "the token …" + t.Hint + " that " + t.CreatedBy + " made on " + t.CreatedAt.UTC().Format(day)
-	if t.CreatedBy == "" {
-		s = "the token …" + t.Hint + " of " + t.CreatedAt.UTC().Format(day)
-	}
+	name := "(…" + t.Hint + ")"
 	switch {
 	case t.Live(now):
-		return s + ". It is the right one, but not as the header needs it: the word Bearer, one blank and the token, without quotes."
+		return "the right token " + name + ", but not as the header needs it: the word Bearer, one blank and the token, without quotes."
+	case t.State == workspace.Revoked && t.RevokedAt != nil && t.EndedBy != "":
+		return "the token " + name + " that " + t.EndedBy + " revoked on " + t.RevokedAt.UTC().Format(moment) + "."
 	case t.State == workspace.Revoked && t.RevokedAt != nil:
-		return s + ". It was revoked on " + t.RevokedAt.UTC().Format(moment) + "."
-	case t.State == workspace.Replaced && t.ValidUntil != nil:
-		return s + ". It was replaced by another one, and has not been valid since " + t.ValidUntil.UTC().Format(moment) + "."
+		return "the token " + name + " that was revoked on " + t.RevokedAt.UTC().Format(moment) + "."
+	case t.State == workspace.Replaced && t.Over() != nil:
+		return "the token " + name + " that was replaced" + since(t.ReplacedAt) + ". It has not been valid since " + t.Over().UTC().Format(moment) + "."
 	case t.ExpiresAt != nil:
-		return s + ". It expired on " + t.ExpiresAt.UTC().Format(moment) + "."
+		return "a token " + name + " that expired on " + t.ExpiresAt.UTC().Format(moment) + "."
 	}
-	return s + ". It is not valid any more."
+	return "a token " + name + " that is not valid any more."
+}
+
+func since(at *time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return " on " + at.UTC().Format(day)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign/countersign/internal/actor"
 	"github.com/countersign/countersign/internal/fault"
+	"github.com/countersign/countersign/internal/workspace"
 )
 
 var errToken = fault.New(fault.Unauthorized, "unauthorized", "The bearer token is missing, wrong or no longer valid.")
@@ -19,19 +20,28 @@ func (a *API) authenticate(c *gin.Context) (actor.Actor, error) {
 	if token == "" {
 		return actor.Actor{}, errToken
 	}
+	from := &workspace.Caller{IP: c.ClientIP(), UserAgent: clip(c.Request.UserAgent(), 256)}
+	c.Request = c.Request.WithContext(workspace.CalledFrom(c.Request.Context(), from))
 	by, err := a.Authenticate(c.Request.Context(), token)
+	by.IP, by.UserAgent = from.IP, from.UserAgent
 	if err != nil {
-		return actor.Actor{}, err
+		return by, err // of an address that is not on the list it is known whose token it was
 	}
-	by.IP, by.UserAgent = c.ClientIP(), clip(c.Request.UserAgent(), 256)
+	if from.Outside {
+		c.Set(outside, from.IP)
+	}
 	a.use(c, by)
 	return by, nil
 }
 
+// outside is where a call keeps its address when the token's list, which only observes, does not have it.
+const outside = "scim_outside"
+
 // use tells that a token was used; best effort: the call goes on.
 func (a *API) use(c *gin.Context, by actor.Actor) {
-	if a.Used != nil && a.uses.due(by.Token) {
-		_ = a.Used(c.Request.Context(), by.Token, client(by.UserAgent))
+	if a.Used != nil && a.uses.due(by.Token+"|"+by.IP) {
+		ctx := workspace.CalledFrom(c.Request.Context(), &workspace.Caller{IP: by.IP, UserAgent: by.UserAgent})
+		_ = a.Used(ctx, by.Token, client(by.UserAgent))
 	}
 }
 

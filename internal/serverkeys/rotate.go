@@ -171,6 +171,25 @@ func CurrentID(db *gorm.DB, p Purpose) (kid string, err error) {
 	return kid, err
 }
 
+// Public is the public half of a key, and what the key has announced when another took over.
+type Public struct {
+	Kid          string
+	SPKI         []byte
+	Announcement []byte // nil for the current one
+	Sig          []byte
+}
+
+// Publics are the public halves of all keys that a purpose ever had, oldest first, ended ones too: what they have signed stays signed.
+func Publics(db *gorm.DB, p Purpose) ([]Public, error) {
+	var rows []row
+	err := db.Omit("sealed").Where("purpose = ?", p).Order("created_at, kid").Find(&rows).Error
+	out := make([]Public, len(rows))
+	for i, r := range rows {
+		out[i] = Public{Kid: r.Kid, SPKI: r.PublicKey, Announcement: r.Announcement, Sig: r.AnnouncementSig}
+	}
+	return out, err
+}
+
 // List describes all keys, oldest first.
 func (k *Keys) List(ctx context.Context) ([]State, error) {
 	var rows []row

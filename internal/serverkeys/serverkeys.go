@@ -30,6 +30,7 @@ const (
 	Challenge Purpose = "challenge" // signs what phones are asked
 	VAPID     Purpose = "vapid"     // RFC 8292
 	Cursor    Purpose = "cursor"    // HMAC of SCIM paging cursors; its private scalar is the secret
+	Audit     Purpose = "audit"     // signs the audit's chains
 )
 
 // ErrUnknown says that there is no such key, or that it was ended.

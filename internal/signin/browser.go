@@ -87,7 +87,7 @@ func (s *Service) In(r *http.Request, workspace string) (actor.Actor, error) {
 	if len(live) == 0 {
 		return actor.Actor{}, fault.ErrUnauthorized
 	}
-	return live[0].signedIn(from, now).Actor, nil
+	return s.signedIn(live[0], from, now).Actor, nil
 }
 
 // SetSession gives the browser its new session.

@@ -61,22 +61,57 @@ func (s *Service) Invite(ctx context.Context, by actor.Actor, name, email string
 func (s *Service) PasswordLink(ctx context.Context, by actor.Actor, person string) (Link, error) {
 	var l Link
 	err := s.DB.InTx(ctx, func(tx database.Tx) error {
-		if err := directory.RequireManager(tx, by); err != nil {
+		p, err := linkable(tx, by, person)
+		if err != nil {
 			return err
-		}
-		p, err := directory.Hold(tx, by.Workspace, person)
-		switch {
-		case err != nil:
-			return err
-		case p.Role == directory.Owner && by.Kind == actor.Person && by.Person != p.ID:
-			return directory.ErrOwnerOnly
-		case !p.Active:
-			return ErrInactive
 		}
 		l, err = s.newLink(tx, by, p)
 		return err
 	})
 	return l, err
+}
+
+// linkable is the person for whom by may have a link made.
+func linkable(tx database.Tx, by actor.Actor, person string) (directory.Person, error) {
+	if err := directory.RequireManager(tx, by); err != nil {
+		return directory.Person{}, err
+	}
+	p, err := directory.Hold(tx, by.Workspace, person)
+	switch {
+	case err != nil:
+		return p, err
+	case p.Role == directory.Owner && by.Kind == actor.Person && by.Person != p.ID:
+		return p, directory.ErrOwnerOnly
+	case !p.Active:
+		return p, ErrInactive
+	}
+	return p, nil
+}
+
+// Mailer puts a mail with a new link for a person into tx; internal/mail does.
+type Mailer func(tx database.Tx, workspace, person string) error
+
+// InviteByMail is Invite with the link sent to the person and shown to nobody else.
+func (s *Service) InviteByMail(ctx context.Context, by actor.Actor, name, email string, role directory.Role, send Mailer) (directory.Person, error) {
+	var p directory.Person
+	err := s.DB.InTx(ctx, func(tx database.Tx) (err error) {
+		if p, err = directory.Add(tx, by, name, email, role); err != nil {
+			return err
+		}
+		return send(tx, p.Workspace, p.ID)
+	})
+	return p, err
+}
+
+// MailPasswordLink is PasswordLink with the link sent to the person and shown to nobody else.
+func (s *Service) MailPasswordLink(ctx context.Context, by actor.Actor, person string, send Mailer) error {
+	return s.DB.InTx(ctx, func(tx database.Tx) error {
+		p, err := linkable(tx, by, person)
+		if err != nil {
+			return err
+		}
+		return send(tx, p.Workspace, p.ID)
+	})
 }
 
 func (s *Service) newLink(tx database.Tx, by actor.Actor, p directory.Person) (Link, error) {
@@ -164,4 +199,10 @@ func link(db *gorm.DB, secret string, now time.Time) (linkRow, error) {
 		return r, ErrLink
 	}
 	return r, nil
+}
+
+// LinkFor is PasswordLink by the service itself, for a mail.
+func (s *Service) LinkFor(ctx context.Context, in, person string) (url string, until time.Time, err error) {
+	l, err := s.PasswordLink(ctx, actor.Actor{Kind: actor.System, Workspace: in}, person)
+	return l.URL, l.ExpiresAt, err
 }

@@ -35,9 +35,13 @@ func (s *Service) OpenOf(ctx context.Context, by actor.Actor, person string) ([]
 	if err != nil {
 		return nil, err
 	}
+	limits, err := s.LimitsOf(s.DB.Read(ctx), by.Workspace)
+	if err != nil {
+		return nil, err
+	}
 	var rows []signInRow
 	err = s.DB.Read(ctx).Where("person_id = ? AND workspace_id = ? AND last_seen_at > ? AND signed_in_at > ?", person, by.Workspace,
-		now.Add(-s.Idle), now.Add(-sessionLife)).Order("last_seen_at DESC, signed_in_at DESC").Limit(mostSignIns).Find(&rows).Error
+		now.Add(-limits.Idle), now.Add(-limits.Life)).Order("last_seen_at DESC, signed_in_at DESC").Limit(mostSignIns).Find(&rows).Error
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +49,7 @@ func (s *Service) OpenOf(ctx context.Context, by actor.Actor, person string) ([]
 	for i, r := range rows {
 		ua := useragent.Parse(r.UserAgent)
 		out[i] = Open{ID: r.id(), Browser: ua.Name, System: ua.OS, IP: r.IP, Method: r.Method, SignedInAt: r.SignedInAt, LastSeenAt: r.LastSeenAt,
-			ExpiresAt: r.SignedInAt.Add(sessionLife), Current: bytes.Equal(r.SessionHash, by.Session)}
+			ExpiresAt: r.SignedInAt.Add(limits.Life), Current: bytes.Equal(r.SessionHash, by.Session)}
 	}
 	return out, nil
 }

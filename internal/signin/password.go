@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -44,13 +45,14 @@ var errHash = errors.New("signin: a stored password hash is malformed")
 
 // hasher computes hashes, as many at once as there are processors: each takes 19 MiB, and more at once would only take longer.
 type hasher struct {
-	slots chan struct{}
-	dummy string // hash of nothing anybody knows, checked where there is no account
+	slots  chan struct{}
+	memory uint32 // KiB
+	dummy  string // hash of nothing anybody knows, checked where there is no account
 }
 
-func newHasher() *hasher {
-	h := &hasher{slots: make(chan struct{}, runtime.NumCPU())}
-	h.dummy = encode(random(argonSalt), random(argonKey))
+func newHasher(memory uint32) *hasher {
+	h := &hasher{slots: make(chan struct{}, runtime.NumCPU()), memory: cmp.Or(memory, argonMemory)}
+	h.dummy = encode(h.memory, random(argonSalt), random(argonKey))
 	return h
 }
 
@@ -75,7 +77,7 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	salt := random(argonSalt)
 	var out string
 	err := h.do(ctx, func() {
-		out = encode(salt, argon2.IDKey(normal(password), salt, argonTime, argonMemory, argonThreads, argonKey))
+		out = encode(h.memory, salt, argon2.IDKey(normal(password), salt, argonTime, h.memory, argonThreads, argonKey))
 	})
 	return out, err
 }
@@ -117,9 +119,9 @@ type phc struct {
 	salt, key    []byte
 }
 
-func encode(salt, key []byte) string {
+func encode(memory uint32, salt, key []byte) string {
 	b64 := base64.RawStdEncoding.EncodeToString
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonThreads, b64(salt), b64(key))
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, memory, argonTime, argonThreads, b64(salt), b64(key))
 }
 
 func decode(text string) (phc, error) {

@@ -36,7 +36,7 @@ func TestCheckPassword(t *testing.T) {
 }
 
 func TestHashAndVerify(t *testing.T) {
-	h, ctx := newHasher(), context.Background()
+	h, ctx := newHasher(0), context.Background()
 	stored, err := h.hash(ctx, "pass\u0065\u0301 phrase twelve") // e and a combining accent
 	if err != nil || !strings.HasPrefix(stored, "$argon2id$v=19$m=19456,t=2,p=1$") {
 		t.Fatal(stored, err)

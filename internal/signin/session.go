@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -18,7 +19,7 @@ import (
 )
 
 const (
-	sessionLife = 7 * 24 * time.Hour // however much it is used
+	sessionLife = 7 * 24 * time.Hour // however much it is used; a workspace may want less
 	seenEvery   = time.Minute        // how often last_seen_at is written
 	freshFor    = 5 * time.Minute    // how long a password check counts (wire.md §3.1)
 	mostSignIns = 50                 // workspaces of one browser
@@ -47,6 +48,9 @@ type SignedIn struct {
 	WorkspaceName string
 	FreshUntil    time.Time // until when the last password check counts; may be past
 	Now           time.Time // by the clock that judged the session
+	EndsAt        time.Time // when the session ends however much it is used
+	IdleEndsAt    time.Time // when it ends if it is not used until then
+	SSOSession    string    // what is kept for signing out at the identity provider; "" where nothing is
 }
 
 // signInRow is one person signed in with one browser session in one workspace. These rows alone say who is signed in.
@@ -60,6 +64,8 @@ type signInRow struct {
 	IP          string `gorm:"column:ip"`
 	UserAgent   string
 	Method      Method
+	// SSOSessionID names what sso keeps for signing out at the provider.
+	SSOSessionID string `gorm:"column:sso_session_id"`
 }
 
 func (signInRow) TableName() string { return "sign_ins" }
@@ -145,6 +151,9 @@ type found struct {
 	Role          string
 	Slug          string
 	WorkspaceName string
+	SSOSessionID  string `gorm:"column:sso_session_id"`
+	IdleSeconds   int64  // the workspace's own limits; 0: the service's
+	LifeSeconds   int64
 }
 
 func (f found) actor() actor.Actor {
@@ -159,8 +168,9 @@ func signIns(db *gorm.DB, where string, args ...any) ([]found, error) {
 		db = db.Where(where, args...)
 	}
 	err := db.Table("sign_ins s").Joins("JOIN people p ON p.id = s.person_id").Joins("JOIN workspaces w ON w.id = s.workspace_id").
-		Select(`s.session_hash, s.workspace_id, s.person_id, s.signed_in_at, s.verified_at, s.last_seen_at, p.name, p.email, p.role, w.slug,
-			w.name AS workspace_name`).
+		Joins("LEFT JOIN session_limits l ON l.workspace_id = s.workspace_id").
+		Select(`s.session_hash, s.workspace_id, s.person_id, s.signed_in_at, s.verified_at, s.last_seen_at, s.sso_session_id, p.name, p.email, p.role,
+			w.slug, w.name AS workspace_name, coalesce(l.idle_seconds, 0) AS idle_seconds, coalesce(l.life_seconds, 0) AS life_seconds`).
 		Where("p.active AND p.deleted_at IS NULL").Order("s.signed_in_at DESC, s.workspace_id").Limit(mostSignIns).Scan(&out).Error
 	return out, err
 }
@@ -182,7 +192,7 @@ func (s *Service) Find(ctx context.Context, from Browser, slug string, backgroun
 	if newest := live[0]; !background && now.Sub(newest.LastSeenAt) >= seenEvery {
 		s.seen(ctx, newest, now)
 	}
-	return live[0].signedIn(from, now), nil
+	return s.signedIn(live[0], from, now), nil
 }
 
 // Everyone says who this browser is signed in as, in all workspaces, the newest first. It does not count as use. Nobody is an empty answer,
@@ -191,7 +201,7 @@ func (s *Service) Everyone(ctx context.Context, from Browser) ([]SignedIn, error
 	live, now, err := s.live(ctx, from, "")
 	out := make([]SignedIn, len(live))
 	for i, f := range live {
-		out[i] = f.signedIn(from, now)
+		out[i] = s.signedIn(f, from, now)
 	}
 	return out, err
 }
@@ -207,13 +217,19 @@ func (s *Service) live(ctx context.Context, from Browser, where string, args ...
 	db := s.DB.Read(ctx).Where("s.session_hash = ? AND s.last_seen_at > ? AND s.signed_in_at > ?", ident.Hash(from.Session), now.Add(-s.Idle),
 		now.Add(-sessionLife))
 	out, err := signIns(db, where, args...)
-	return out, now, err
+	return slices.DeleteFunc(out, func(f found) bool { return s.within(f.limits()).over(f.SignedInAt, f.LastSeenAt, now) }), now, err
 }
 
-func (f found) signedIn(from Browser, now time.Time) SignedIn {
+func (f found) limits() Limits {
+	return Limits{Idle: time.Duration(f.IdleSeconds) * time.Second, Life: time.Duration(f.LifeSeconds) * time.Second}
+}
+
+func (s *Service) signedIn(f found, from Browser, now time.Time) SignedIn {
 	by := f.actor()
 	by.Browser, by.IP, by.UserAgent = from.Hash(), from.IP, from.UserAgent
-	return SignedIn{Actor: by, Email: f.Email, Slug: f.Slug, WorkspaceName: f.WorkspaceName, FreshUntil: f.VerifiedAt.Add(freshFor), Now: now}
+	l := s.within(f.limits())
+	return SignedIn{Actor: by, Email: f.Email, Slug: f.Slug, WorkspaceName: f.WorkspaceName, FreshUntil: f.VerifiedAt.Add(freshFor), Now: now,
+		EndsAt: f.SignedInAt.Add(l.Life), IdleEndsAt: f.LastSeenAt.Add(l.Idle), SSOSession: f.SSOSessionID}
 }
 
 // seen writes that a session is in use. It is best effort: where it fails, the next request writes it.
@@ -296,7 +312,12 @@ func (s *Service) endSignIn(tx database.Tx, whose actor.Actor, now time.Time) er
 
 // EndAll ends every session of a person and every link that sets their password; it is a directory.Deactivated. Their open confirmations are
 // ended by who keeps those, so OnEnd is not told.
-func (s *Service) EndAll(tx database.Tx, _ actor.Actor, p directory.Person, _ time.Time) error {
+func (s *Service) EndAll(tx database.Tx, _ actor.Actor, p directory.Person, at time.Time) error {
+	err := tx.Exec(`INSERT INTO session_ends (session_hash, workspace_id, ended_at) SELECT session_hash, workspace_id, ? FROM sign_ins WHERE person_id = ?
+		ON CONFLICT DO NOTHING`, at, p.ID).Error
+	if err != nil {
+		return err
+	}
 	if err := tx.Where("person_id = ?", p.ID).Delete(&signInRow{}).Error; err != nil {
 		return err
 	}
@@ -313,6 +334,8 @@ func (s *Service) Sweep(ctx context.Context) error {
 		return errors.Join(
 			tx.Where("expires_at <= ?", now).Delete(&sessionRow{}).Error,
 			tx.Where("last_seen_at <= ? OR signed_in_at <= ?", now.Add(-s.Idle), now.Add(-sessionLife)).Delete(&signInRow{}).Error,
+			s.sweepLimited(tx, now),
+			tx.Exec("DELETE FROM session_ends WHERE ended_at <= ?", now.Add(-sessionLife)).Error,
 			tx.Where("expires_at <= ?", now.AddDate(0, -1, 0)).Delete(&linkRow{}).Error)
 	}))
 }

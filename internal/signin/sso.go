@@ -14,6 +14,7 @@ import (
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/fault"
+	"github.com/countersign/countersign/internal/ident"
 	"github.com/countersign/countersign/internal/limit"
 	"github.com/countersign/countersign/internal/sso"
 	"github.com/countersign/countersign/internal/workspace"
@@ -64,6 +65,25 @@ func (s *Service) EndSSO(ctx context.Context, from Browser, answer url.Values) (
 	if err != nil || who.Tested {
 		return Session{}, who, err
 	}
+	session, err = s.admit(ctx, from, who)
+	return session, who, err
+}
+
+// FinishSAML is EndSSO for what a SAML provider had posted here: the browser brings the secret that stands for it.
+func (s *Service) FinishSAML(ctx context.Context, from Browser, handover string) (session Session, who sso.Identity, err error) {
+	if s.SSO == nil {
+		return Session{}, sso.Identity{}, sso.ErrNone
+	}
+	who, err = s.SSO.Finish(ctx, from.Hash(), handover)
+	if err != nil || who.Tested {
+		return Session{}, who, err
+	}
+	session, err = s.admit(ctx, from, who)
+	return session, who, err
+}
+
+// admit signs a browser in as the person whom a provider vouches for.
+func (s *Service) admit(ctx context.Context, from Browser, who sso.Identity) (session Session, err error) {
 	err = s.DB.InTx(ctx, func(tx database.Tx) error {
 		by := actor.Actor{Kind: actor.System, Workspace: who.Provider.Workspace, IP: from.IP, UserAgent: from.UserAgent}
 		p, err := s.whom(tx, by, who)
@@ -71,10 +91,37 @@ func (s *Service) EndSSO(ctx context.Context, from Browser, answer url.Values) (
 			return err
 		}
 		by.Kind, by.Person, by.Name, by.Role = actor.Person, p.ID, p.Name, string(p.Role)
-		session, err = s.start(tx, from, by, Method(who.Provider.Kind))
-		return err
+		if session, err = s.start(tx, from, by, Method(who.Provider.Kind)); err != nil {
+			return err
+		}
+		return s.keepHint(tx, by, session, who)
 	})
-	return session, who, err
+	return session, err
+}
+
+// keepHint notes with a session what its provider wants to see again when the person signs out there.
+func (s *Service) keepHint(tx database.Tx, by actor.Actor, session Session, who sso.Identity) error {
+	kept, err := s.SSO.Keep(tx, who, sessionLife)
+	if err != nil || kept == "" {
+		return err
+	}
+	return tx.Model(&signInRow{}).Where("session_hash = ? AND workspace_id = ?", ident.Hash(session.Value), by.Workspace).
+		Updates(map[string]any{"sso_session_id": kept}).Error
+}
+
+// SignOutSSO ends this browser's session in all workspaces, as SignOut, and returns where to send the browser so that the provider that in came
+// from signs the person out too. Where that provider does not answer, or offers nothing, the address is "": the session here has ended all the
+// same. The browser comes back to the console's path returnTo.
+func (s *Service) SignOutSSO(ctx context.Context, from Browser, in SignedIn, returnTo string) (string, error) {
+	to := ""
+	if in.SSOSession != "" && s.SSO != nil {
+		var err error
+		to, err = s.SSO.SignOutURL(ctx, in.Actor.Workspace, in.SSOSession, from.Hash(), returnTo)
+		if err != nil && !errors.Is(err, sso.ErrNone) && !errors.Is(err, sso.ErrProvider) {
+			return "", err
+		}
+	}
+	return to, s.SignOut(ctx, from)
 }
 
 // whom finds, or where the workspace wants it makes, the person who who is, and holds them. Somebody who is deactivated or deleted is refused

@@ -10,7 +10,7 @@ import (
 // enough to be guessed from a stolen database otherwise.
 func (s *Service) Stretch(ctx context.Context, secret string, salt []byte) (out []byte, err error) {
 	err = s.hasher.do(ctx, func() {
-		out = argon2.IDKey(normal(secret), salt, argonTime, argonMemory, argonThreads, argonKey)
+		out = argon2.IDKey(normal(secret), salt, argonTime, s.hasher.memory, argonThreads, argonKey)
 	})
 	return out, err
 }

@@ -23,6 +23,7 @@ const (
 	DomainResponse  = "countersign/response/v1"
 	DomainRequest   = "countersign/request/v1"
 	DomainServerKey = "countersign/server-key/v1"
+	DomainPasskey   = "countersign/passkey/v1"
 )
 
 // ErrKey says that a key is not a P-256 public key in SPKI DER.

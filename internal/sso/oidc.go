@@ -40,6 +40,8 @@ type Identity struct {
 	Email    string // "" unless the provider has verified it
 	ReturnTo string // path of the console where the person wanted to go
 	Tested   bool   // this was a test: nobody is to be signed in
+	// SignOutHint is what the provider wants to see again when the person signs out there; nil where it offers no signing out.
+	SignOutHint []byte
 }
 
 type requestRow struct {
@@ -51,6 +53,7 @@ type requestRow struct {
 	Verifier    string
 	ReturnTo    string
 	TestedBy    string
+	Outcome     string // what a SAML provider said; "" while the provider is waited for
 	ExpiresAt   time.Time
 }
 
@@ -79,17 +82,34 @@ func (s *Service) BeginTest(ctx context.Context, by actor.Actor, browser []byte)
 }
 
 func (s *Service) begin(ctx context.Context, r row, browser []byte, returnTo, tester string) (string, error) {
+	state := ident.Secret(32)
+	q := requestRow{Hash: ident.Hash(state), WorkspaceID: r.WorkspaceID, Version: r.Version, Browser: browser, Nonce: "id-" + ident.Secret(16),
+		Verifier: oauth2.GenerateVerifier(), ReturnTo: Path(returnTo), TestedBy: tester} // the nonce is an xs:ID too, which begins with no digit
+	to, err := s.address(ctx, r, q, state)
+	if err != nil {
+		return "", err
+	}
+	return to, s.remember(ctx, q)
+}
+
+// address is where a request sends the browser.
+func (s *Service) address(ctx context.Context, r row, q requestRow, state string) (string, error) {
+	if r.Kind == SAML {
+		return s.samlRequest(ctx, r, q, state)
+	}
 	e, err := s.endpoint(ctx, r)
 	if err != nil {
 		return "", err
 	}
-	if browser == nil {
-		browser = []byte{}
+	return s.oauth(r, e, "").AuthCodeURL(state, oidc.Nonce(q.Nonce), oauth2.S256ChallengeOption(q.Verifier)), nil
+}
+
+// remember keeps a request until somebody comes back with it, or its time is over.
+func (s *Service) remember(ctx context.Context, q requestRow) error {
+	if q.Browser == nil {
+		q.Browser = []byte{}
 	}
-	state := ident.Secret(32)
-	q := requestRow{Hash: ident.Hash(state), WorkspaceID: r.WorkspaceID, Version: r.Version, Browser: browser, Nonce: ident.Secret(16),
-		Verifier: oauth2.GenerateVerifier(), ReturnTo: Path(returnTo), TestedBy: tester}
-	err = s.DB.InTx(ctx, func(tx database.Tx) error {
+	return s.DB.InTx(ctx, func(tx database.Tx) error {
 		now, err := tx.Now()
 		if err != nil {
 			return err
@@ -97,10 +117,6 @@ func (s *Service) begin(ctx context.Context, r row, browser []byte, returnTo, te
 		q.ExpiresAt = now.Add(requestLife)
 		return tx.Create(&q).Error
 	})
-	if err != nil {
-		return "", err
-	}
-	return s.oauth(r, e, "").AuthCodeURL(state, oidc.Nonce(q.Nonce), oauth2.S256ChallengeOption(q.Verifier)), nil
 }
 
 // End takes what the provider sent the browser back with, asks it for the identity, and checks that identity: it has to come from the issuer
@@ -111,13 +127,18 @@ func (s *Service) End(ctx context.Context, browser []byte, answer url.Values) (I
 		return Identity{}, err
 	}
 	r, err := find(s.DB.Read(ctx), q.WorkspaceID)
-	if errors.Is(err, ErrNone) || (err == nil && r.Version != q.Version) {
+	if errors.Is(err, ErrNone) || (err == nil && (r.Version != q.Version || r.Kind != OIDC)) {
 		return Identity{}, ErrRequest
 	}
 	if err != nil {
 		return Identity{}, err
 	}
 	who, err := s.identity(ctx, r, q, answer)
+	return s.concluded(ctx, r, q, who, err)
+}
+
+// concluded is what came of an exchange: an identity to sign in as, or how a test went.
+func (s *Service) concluded(ctx context.Context, r row, q requestRow, who Identity, err error) (Identity, error) {
 	who.ReturnTo, who.Tested = q.ReturnTo, q.TestedBy != ""
 	if !who.Tested {
 		if err == nil && !r.Active {
@@ -128,7 +149,7 @@ func (s *Service) End(ctx context.Context, browser []byte, answer url.Values) (I
 	test := Test{Version: q.Version, Subject: who.Subject, Claim: who.Claim}
 	switch {
 	case err != nil:
-		test.Code = code(err)
+		test.Code = reason(err)
 	case who.Claim == "":
 		test.Code = "claim_missing"
 	}
@@ -137,6 +158,20 @@ func (s *Service) End(ctx context.Context, browser []byte, answer url.Values) (I
 
 // take spends a request, right or wrong.
 func (s *Service) take(ctx context.Context, state string, browser []byte) (requestRow, error) {
+	q, err := s.spend(ctx, state, false)
+	if err == nil && !q.of(browser) {
+		return requestRow{}, ErrRequest
+	}
+	return q, err
+}
+
+// of says whether a browser is the one that began the request.
+func (q requestRow) of(browser []byte) bool {
+	return subtle.ConstantTimeCompare(q.Browser, browser) == 1
+}
+
+// spend is take where no browser shows itself; answered says whether a SAML provider has to have answered already.
+func (s *Service) spend(ctx context.Context, state string, answered bool) (requestRow, error) {
 	var taken []requestRow
 	var now time.Time
 	err := s.DB.InTx(ctx, func(tx database.Tx) error {
@@ -145,13 +180,13 @@ func (s *Service) take(ctx context.Context, state string, browser []byte) (reque
 			return err
 		}
 		taken = nil
-		return tx.Raw(`DELETE FROM sso_requests WHERE hash = ?
-			RETURNING hash, workspace_id, version, browser, nonce, verifier, return_to, tested_by, expires_at`, ident.Hash(state)).Scan(&taken).Error
+		return tx.Raw(`DELETE FROM sso_requests WHERE hash = ? AND (outcome <> '') = ?
+			RETURNING hash, workspace_id, version, browser, nonce, verifier, return_to, tested_by, outcome, expires_at`, ident.Hash(state), answered).Scan(&taken).Error
 	})
 	if err != nil {
 		return requestRow{}, err
 	}
-	if len(taken) == 0 || subtle.ConstantTimeCompare(taken[0].Browser, browser) != 1 || !now.Before(taken[0].ExpiresAt) {
+	if len(taken) == 0 || !now.Before(taken[0].ExpiresAt) {
 		return requestRow{}, ErrRequest
 	}
 	return taken[0], nil
@@ -191,7 +226,11 @@ func (s *Service) identity(ctx context.Context, r row, q requestRow, answer url.
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(q.Nonce)) != 1 {
 		return Identity{}, ErrIdentity.Because(errors.New("the nonce is another request's"))
 	}
-	return read(r, id)
+	who, err := read(r, id)
+	if err == nil && s.endSession(e) != "" {
+		who.SignOutHint = []byte(raw)
+	}
+	return who, err
 }
 
 // read takes from an ID token what this service uses of it.
@@ -269,14 +308,15 @@ func (s *Service) oauth(r row, e *endpoint, secret string) *oauth2.Config {
 		Scopes: []string{oidc.ScopeOpenID, "profile", "email"}}
 }
 
-// Sweep deletes requests that nobody came back with.
+// Sweep deletes requests that nobody came back with, and what was kept of sessions and assertions that are over.
 func (s *Service) Sweep(ctx context.Context) error {
 	return s.DB.InTx(ctx, func(tx database.Tx) error {
 		now, err := tx.Now()
 		if err != nil {
 			return err
 		}
-		return tx.Where("expires_at <= ?", now).Delete(&requestRow{}).Error
+		return errors.Join(tx.Where("expires_at <= ?", now).Delete(&requestRow{}).Error, tx.Where("expires_at <= ?", now).Delete(&sessionRow{}).Error,
+			tx.Where("expires_at <= ?", now).Delete(&assertionRow{}).Error)
 	})
 }
 

@@ -3,6 +3,7 @@
 package sso
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -61,7 +62,8 @@ type Provider struct {
 	Name      string // shown on the sign-in page
 	Issuer    string
 	ClientID  string
-	Claim     string // compared by LinkBy
+	SAML      *Metadata // of a SAML provider
+	Claim     string    // compared by LinkBy
 	LinkBy    LinkRule
 	JIT       bool // people whom nobody has added yet are made when they sign in
 	Active    bool
@@ -84,14 +86,19 @@ type Test struct {
 
 // Settings is what an admin says about a provider.
 type Settings struct {
-	Preset   string
-	Name     string
-	Issuer   string
-	ClientID string
-	Secret   string // "" keeps the one that is there
-	Claim    string
-	LinkBy   LinkRule
-	JIT      bool
+	Kind        Kind
+	Preset      string
+	Name        string
+	Issuer      string // OIDC; a SAML provider's is in its metadata
+	ClientID    string // OIDC
+	Secret      string // OIDC; "" keeps the one that is there
+	Metadata    string // SAML: a document, or
+	MetadataURL string // SAML: where it is; with neither, what is there stays
+	Claim       string
+	LinkBy      LinkRule
+	JIT         bool
+
+	from string // where Metadata was read
 }
 
 // Deps is what the package needs of its surroundings.
@@ -101,6 +108,8 @@ type Deps struct {
 	PublicURL string
 	// Client speaks to providers; nil is one that gives up after 5 seconds and reads at most 1 MiB.
 	Client *http.Client
+	// Fetch reads the metadata of SAML providers; nil is one that in addition reaches public addresses alone.
+	Fetch *http.Client
 	// LookupTXT reads DNS; nil is the system's resolver.
 	LookupTXT func(ctx context.Context, name string) ([]string, error)
 }
@@ -108,9 +117,10 @@ type Deps struct {
 // Service is single sign-on for all workspaces. Make it with New.
 type Service struct {
 	Deps
-	local bool // the service itself is on plain http: a provider may be so too
-	mu    sync.Mutex
-	known map[string]*endpoint
+	local   bool // the service itself is on plain http: a provider may be so too
+	fetcher *http.Client
+	mu      sync.Mutex
+	known   map[string]*endpoint
 }
 
 // New is single sign-on for a service at d.PublicURL.
@@ -126,7 +136,11 @@ func New(d Deps) (*Service, error) {
 	if d.LookupTXT == nil {
 		d.LookupTXT = net.DefaultResolver.LookupTXT
 	}
-	return &Service{Deps: d, local: u.Scheme == "http", known: map[string]*endpoint{}}, nil
+	local := u.Scheme == "http"
+	if d.Fetch == nil {
+		d.Fetch = fetcher(local)
+	}
+	return &Service{Deps: d, local: local, fetcher: d.Fetch, known: map[string]*endpoint{}}, nil
 }
 
 // RedirectURL is where a provider sends people back to; it is registered there.
@@ -140,6 +154,8 @@ type row struct {
 	Issuer       string
 	ClientID     string
 	SecretSealed []byte
+	Metadata     string // SAML: the document
+	MetadataURL  string
 	Claim        string
 	LinkBy       LinkRule
 	JIT          bool `gorm:"column:jit"`
@@ -149,14 +165,21 @@ type row struct {
 	LastTest     json.RawMessage `gorm:"serializer:json"`
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
+
+	MetadataReadAt  *time.Time
+	MetadataTriedAt *time.Time
+	MetadataFault   string
 }
 
 func (row) TableName() string { return "identity_providers" }
 
 func (r row) provider() (Provider, error) {
 	p := Provider{Workspace: r.WorkspaceID, Kind: r.Kind, Preset: r.Preset, Name: r.Name, Issuer: r.Issuer, ClientID: r.ClientID, Claim: r.Claim,
-		LinkBy: r.LinkBy, JIT: r.JIT, Active: r.Active, Enforced: r.Enforced, HasSecret: len(r.SecretSealed) > 0, Version: r.Version,
+		LinkBy: r.LinkBy, JIT: r.JIT, Active: r.Active, Enforced: r.Enforced, HasSecret: r.Kind == OIDC, Version: r.Version,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt}
+	if r.Kind == SAML {
+		p.SAML = r.samlMetadata()
+	}
 	if len(r.LastTest) == 0 || string(r.LastTest) == "null" {
 		return p, nil
 	}
@@ -209,6 +232,16 @@ func (s *Service) Save(ctx context.Context, by actor.Actor, set Settings) (Provi
 	if err := s.check(set); err != nil {
 		return Provider{}, err
 	}
+	metadata := ""
+	if set.Kind == SAML {
+		var err error
+		if metadata, err = s.newMetadata(ctx, by, set); err != nil { // may ask the provider, which no transaction waits for
+			return Provider{}, err
+		}
+		if err := s.firstKey(ctx, by); err != nil {
+			return Provider{}, err
+		}
+	}
 	var out Provider
 	err := s.DB.InTx(ctx, func(tx database.Tx) error {
 		now, err := tx.Now()
@@ -220,22 +253,15 @@ func (s *Service) Save(ctx context.Context, by actor.Actor, set Settings) (Provi
 		if err != nil && !isNew {
 			return err
 		}
-		r := old
-		r.WorkspaceID, r.Kind, r.Preset, r.Name, r.Issuer, r.ClientID = by.Workspace, OIDC, set.Preset, set.Name, set.Issuer, set.ClientID
-		r.Claim, r.LinkBy, r.JIT, r.UpdatedAt = set.Claim, set.LinkBy, set.JIT, now
-		if set.Secret != "" {
-			if r.SecretSealed, err = s.Vault.Seal([]byte(set.Secret), about(by.Workspace)); err != nil {
-				return err
-			}
+		r, err := s.with(old, by.Workspace, set, metadata, now)
+		if err != nil {
+			return err
 		}
-		switch {
-		case isNew && set.Secret == "":
-			return ErrSettings.Saying("The client secret is missing.").With("field", "client_secret")
-		case isNew:
+		if isNew {
 			r.CreatedAt, r.Version = now, 1
 			err = tx.Create(&r).Error
-		default:
-			if set.Secret != "" || r.Issuer != old.Issuer || r.ClientID != old.ClientID || r.Claim != old.Claim || r.LinkBy != old.LinkBy {
+		} else {
+			if set.Secret != "" || r.dependsOn(old, s.local) {
 				r.Version, r.Active, r.Enforced = old.Version+1, false, false
 			}
 			err = tx.Select("*").Omit("created_at").Updates(&r).Error
@@ -246,10 +272,35 @@ func (s *Service) Save(ctx context.Context, by actor.Actor, set Settings) (Provi
 		if out, err = r.provider(); err != nil {
 			return err
 		}
-		return audit.RecordAt(tx, by, "sso.changed", by.Workspace, audit.Detail{"issuer": r.Issuer, "client_id": r.ClientID, "link_by": r.LinkBy,
+		return audit.RecordAt(tx, by, "sso.changed", by.Workspace, audit.Detail{"kind": r.Kind, "issuer": r.Issuer, "client_id": r.ClientID, "link_by": r.LinkBy,
 			"claim": r.Claim, "jit": r.JIT, "active": r.Active}, now)
 	})
 	return out, err
+}
+
+// with is a row as the settings want it.
+func (s *Service) with(old row, workspace string, set Settings, metadata string, now time.Time) (row, error) {
+	r := old
+	r.WorkspaceID, r.Kind, r.Preset, r.Name = workspace, set.Kind, set.Preset, set.Name
+	r.Claim, r.LinkBy, r.JIT, r.UpdatedAt = set.Claim, set.LinkBy, set.JIT, now
+	if set.Kind == SAML {
+		if err := r.takeMetadata(metadata, cmp.Or(set.MetadataURL, set.from), s.local, now); err != nil {
+			return r, err
+		}
+		if old.Kind != SAML && metadata == "" {
+			return r, ErrSettings.Saying("The provider's metadata is missing.").With("field", "metadata")
+		}
+	} else {
+		r.Issuer, r.ClientID, r.Metadata, r.MetadataURL, r.MetadataFault = set.Issuer, set.ClientID, "", "", ""
+		if old.Kind != OIDC && set.Secret == "" {
+			return r, ErrSettings.Saying("The client secret is missing.").With("field", "client_secret")
+		}
+	}
+	var err error
+	if set.Secret != "" || set.Kind == SAML {
+		r.SecretSealed, err = s.Vault.Seal([]byte(set.Secret), about(workspace))
+	}
+	return r, err
 }
 
 // Turn makes the provider active or not, and enforced or not. Active needs a test of these very settings that went well.
@@ -327,12 +378,26 @@ func (s *Service) check(set Settings) error {
 	bad := func(field, format string, args ...any) error {
 		return ErrSettings.Saying(format, args...).With("field", field)
 	}
-	u, err := url.Parse(set.Issuer)
 	switch {
+	case set.Kind != OIDC && set.Kind != SAML:
+		return bad("kind", "The kind is oidc or saml.")
 	case set.Preset != "entra" && set.Preset != "okta" && set.Preset != "other":
 		return bad("preset", "The preset is entra, okta or other.")
 	case !plain(set.Name, 64):
 		return bad("name", "The name has 1 to 64 characters.")
+	case !claimName.MatchString(set.Claim):
+		return bad("claim", "The claim is a name such as preferred_username, oid or sub.")
+	case set.LinkBy != ByUserName && set.LinkBy != ByExternalID:
+		return bad("link_by", "People are linked by user_name or by external_id.")
+	case set.Kind == SAML && (set.Issuer != "" || set.ClientID != "" || set.Secret != ""):
+		return bad("issuer", "What a SAML provider is, its metadata says.")
+	case set.Kind == SAML:
+		return nil
+	case set.Metadata != "" || set.MetadataURL != "":
+		return bad("metadata", "Metadata is a SAML provider's.")
+	}
+	u, err := url.Parse(set.Issuer)
+	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || len(set.Issuer) > 512:
 		return bad("issuer", "The issuer is an address such as https://login.example.com/tenant.")
 	case u.Scheme != "https" && (u.Scheme != "http" || !s.local):
@@ -341,10 +406,6 @@ func (s *Service) check(set Settings) error {
 		return bad("client_id", "The client ID has 1 to 256 characters.")
 	case len(set.Secret) > 1024 || strings.ContainsFunc(set.Secret, control):
 		return bad("client_secret", "The client secret has at most 1,024 characters.")
-	case !claimName.MatchString(set.Claim):
-		return bad("claim", "The claim is a name such as preferred_username, oid or sub.")
-	case set.LinkBy != ByUserName && set.LinkBy != ByExternalID:
-		return bad("link_by", "People are linked by user_name or by external_id.")
 	}
 	return nil
 }

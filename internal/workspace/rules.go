@@ -17,11 +17,13 @@ type Rules struct {
 	TwoAdmins      bool
 	SameNetwork    bool
 	FreezeOnReport bool
+	Passkeys       bool
 }
 
 // Rules are the workspace's rules now.
 func (w Workspace) Rules() Rules {
-	return Rules{Mode: w.Policy, TTL: w.ConfirmationTTL, ShowOnce: w.ShowOnce, TwoAdmins: w.TwoAdmins, SameNetwork: w.SameNetwork, FreezeOnReport: w.FreezeOnReport}
+	return Rules{Mode: w.Policy, TTL: w.ConfirmationTTL, ShowOnce: w.ShowOnce, TwoAdmins: w.TwoAdmins, SameNetwork: w.SameNetwork, FreezeOnReport: w.FreezeOnReport,
+		Passkeys: w.Passkeys}
 }
 
 // Check refuses an unknown mode and a time outside 1 to 10 minutes.
@@ -56,9 +58,15 @@ func (s *Service) SetRules(tx database.Tx, by actor.Actor, id string, r Rules) e
 		return err
 	}
 	err = tx.Model(&row{}).Where("id = ?", id).Updates(map[string]any{"confirmation_policy": string(r.Mode), "confirmation_seconds": int(r.TTL / time.Second),
-		"show_once": r.ShowOnce, "two_admins": r.TwoAdmins, "same_network": r.SameNetwork, "freeze_on_report": r.FreezeOnReport}).Error
+		"show_once": r.ShowOnce, "two_admins": r.TwoAdmins, "same_network": r.SameNetwork, "freeze_on_report": r.FreezeOnReport,
+		"passkeys": r.Passkeys}).Error
 	if err != nil {
 		return err
+	}
+	if r.ShowOnce && !old.ShowOnce { // what was shown is kept as a hash alone from now on
+		if err := forget(tx, id); err != nil {
+			return err
+		}
 	}
 	return audit.Record(tx, by, "policy.changed", id, changes(old.Rules(), r))
 }
@@ -71,7 +79,7 @@ func changes(from, to Rules) audit.Detail {
 		was, is bool
 	}{
 		{"show_once", from.ShowOnce, to.ShowOnce}, {"two_admins", from.TwoAdmins, to.TwoAdmins}, {"same_network", from.SameNetwork, to.SameNetwork},
-		{"freeze_on_report", from.FreezeOnReport, to.FreezeOnReport},
+		{"freeze_on_report", from.FreezeOnReport, to.FreezeOnReport}, {"passkeys", from.Passkeys, to.Passkeys},
 	} {
 		if c.was != c.is {
 			d[c.name] = c.is
@@ -100,9 +108,4 @@ func (s *Service) Unfreeze(tx database.Tx, by actor.Actor, id string) error {
 		return res.Error
 	}
 	return audit.Record(tx, by, "reveals.unfrozen", id, nil)
-}
-
-// Shown notes that a token has been on a screen, for workspaces that show each one once.
-func (s *Service) Shown(tx database.Tx, workspace, id string, now time.Time) error {
-	return tx.Model(&tokenRow{}).Where("workspace_id = ? AND id = ? AND shown_at IS NULL", workspace, id).Updates(map[string]any{"shown_at": now}).Error
 }

@@ -11,7 +11,6 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/countersign/countersign/internal/actor"
-	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/ident"
@@ -43,6 +42,7 @@ var (
 	ErrNoToken = fault.New(fault.Conflict, "no_token", "This workspace has no live token. Make one with Regenerate.")
 	ErrToken   = fault.New(fault.Unauthorized, "unauthorized", "The bearer token is missing, wrong or no longer valid.")
 	ErrOverlap = fault.New(fault.Invalid, "bad_overlap", "The old token may live on for 0 to 7 days.")
+	ErrExpired = fault.New(fault.Conflict, "no_token", "The token has expired. Make a new one with Regenerate; people and teams stay as they are.")
 )
 
 // Token describes a SCIM token without showing it.
@@ -55,10 +55,17 @@ type Token struct {
 	CreatedBy  string // shown name of who made it
 	ExpiresAt  *time.Time
 	ValidUntil *time.Time // until when a replaced token lives on
-	RevokedAt  *time.Time
+	RevokedAt  *time.Time // when it was revoked, or its overlap ended by somebody
 	LastUsedAt *time.Time
 	LastUsedBy string     // which client called last, such as "Entra ID"
 	ShownAt    *time.Time // when it was first revealed
+	Reason     string     // why it was made, as its maker said
+	Note       string     // what they added
+	Replaces   string     // id of the token that it took the place of, "" for a first one
+	ReplacedAt *time.Time // since when another one has its place
+	Exposed    bool       // it was replaced because strangers may know it
+	EndedBy    string     // shown name of who revoked it or ended its overlap
+	Addresses  Addresses  // from where it may be used
 }
 
 // Live says whether the token opens anything at an instant.
@@ -70,6 +77,15 @@ func (t Token) Live(at time.Time) bool {
 		return t.ValidUntil != nil && at.Before(*t.ValidUntil)
 	}
 	return t.State == Active
+}
+
+// Over is when a token that was replaced or revoked stopped; nil for one that has not been. One that was ended has no valid_until any more, so
+// that it is over by its row and not by anybody's clock.
+func (t Token) Over() *time.Time {
+	if t.RevokedAt != nil {
+		return t.RevokedAt
+	}
+	return t.ValidUntil
 }
 
 // At is the state that people are shown at an instant.
@@ -95,19 +111,31 @@ type tokenRow struct {
 	LastUsedAt  *time.Time
 	LastUsedBy  string
 	ShownAt     *time.Time
+	Reason      string
+	Note        string
+	Replaces    string
+	ReplacedAt  *time.Time
+	Exposed     bool
+	EndedBy     string
+	WarnedDays  *int
+	AddressMode string
+	Addresses   string
 }
 
 func (tokenRow) TableName() string { return "scim_tokens" }
 
 func (r tokenRow) token() Token {
 	return Token{ID: r.ID, Workspace: r.WorkspaceID, Hint: r.Hint, State: TokenState(r.State), CreatedAt: r.CreatedAt, CreatedBy: r.CreatedBy,
-		ExpiresAt: r.ExpiresAt, ValidUntil: r.ValidUntil, RevokedAt: r.RevokedAt, LastUsedAt: r.LastUsedAt, LastUsedBy: r.LastUsedBy, ShownAt: r.ShownAt}
+		ExpiresAt: r.ExpiresAt, ValidUntil: r.ValidUntil, RevokedAt: r.RevokedAt, LastUsedAt: r.LastUsedAt, LastUsedBy: r.LastUsedBy, ShownAt: r.ShownAt,
+		Reason: r.Reason, Note: r.Note, Replaces: r.Replaces, ReplacedAt: r.ReplacedAt, Exposed: r.Exposed, EndedBy: r.EndedBy,
+		Addresses: Addresses{Mode: AddressMode(r.AddressMode), List: split(r.Addresses)}}
 }
 
 // about binds a sealed token to its row.
 func about(workspace, id string) string { return "scim_token|" + workspace + "|" + id }
 
-// Authenticate says for which workspace raw is a live token. Every failure is ErrToken.
+// Authenticate says for which workspace raw is a live token. Every failure is ErrToken, but for a live token that is used from an address
+// outside its list: there it is ErrAddress, with whose token it was. Where the call comes from stands in the context (CalledFrom).
 func (s *Service) Authenticate(ctx context.Context, raw string) (actor.Actor, error) {
 	if !wellFormed(raw) {
 		return actor.Actor{}, ErrToken
@@ -131,6 +159,9 @@ func (s *Service) Authenticate(ctx context.Context, raw string) (actor.Actor, er
 		}
 	}
 	by := actor.Actor{Kind: actor.Provider, Workspace: t.Workspace, Token: t.ID, Name: "SCIM token …" + t.Hint}
+	if t.Addresses.Mode != AddressesOff {
+		return by, s.addressed(ctx, t)
+	}
 	if t.State == Active && t.ExpiresAt == nil {
 		s.claims.keep(raw, by)
 	}
@@ -150,22 +181,28 @@ func (l *lastUse) due(token string, now time.Time) bool {
 	if last, ok := l.at[token]; ok && now.Sub(last) < usedEvery && !now.Before(last) {
 		return false
 	}
-	if l.at == nil {
+	if l.at == nil || len(l.at) > mostClaims {
 		l.at = map[string]time.Time{}
 	}
 	l.at[token] = now
 	return true
 }
 
-// Used records that a client called with a token, at most once a minute. It is best effort: a caller that cannot record it goes on.
+// Used records that a client called with a token, and from where, at most once a minute for each address. It is best effort: a caller that
+// cannot record it goes on.
 func (s *Service) Used(ctx context.Context, token, client string) error {
+	from := callerOf(ctx)
 	now, err := s.db.Now(ctx)
-	if err != nil || !s.used.due(token, now) {
+	if err != nil || !s.used.due(token+"|"+from.IP, now) {
 		return err
 	}
 	return s.db.InTx(ctx, func(tx database.Tx) error {
-		return tx.Model(&tokenRow{}).Where("id = ? AND (last_used_at IS NULL OR last_used_at < ?)", token, now).
+		err := tx.Model(&tokenRow{}).Where("id = ? AND (last_used_at IS NULL OR last_used_at < ?)", token, now).
 			Updates(map[string]any{"last_used_at": now, "last_used_by": clip(client, 100)}).Error
+		if err != nil || from.IP == "" {
+			return err
+		}
+		return seenFrom(tx, token, *from, clip(client, 100), now)
 	})
 }
 
@@ -218,103 +255,14 @@ func (s *Service) Open(tx database.Tx, workspace, id string) (string, Token, err
 	if !t.Live(now) {
 		return "", Token{}, ErrNoToken
 	}
+	if len(r.Sealed) == 0 {
+		return "", Token{}, ErrHashOnly
+	}
 	plain, err := s.vault.Open(r.Sealed, about(workspace, id))
 	if err != nil {
 		return "", Token{}, fmt.Errorf("token %s: %w", id, err)
 	}
 	return string(plain), t, nil
-}
-
-// Regenerate makes a new token, also where there is none. The one it replaces lives on for overlap; one that was replaced before ends now, so
-// that two live at most. The caller has had it confirmed; reason is kept for the audit.
-func (s *Service) Regenerate(tx database.Tx, by actor.Actor, workspace, reason string, overlap time.Duration) (string, Token, *Token, error) {
-	if !manages(by) {
-		return "", Token{}, nil, ErrForbidden
-	}
-	if overlap < 0 || overlap > MaxOverlap {
-		return "", Token{}, nil, ErrOverlap
-	}
-	if _, err := Lock(tx, workspace); err != nil {
-		return "", Token{}, nil, err
-	}
-	now, err := tx.Now()
-	if err != nil {
-		return "", Token{}, nil, err
-	}
-	previous, err := s.replace(tx, workspace, now, overlap)
-	if err != nil {
-		return "", Token{}, nil, err
-	}
-	plain, t, err := s.add(tx, by, workspace, now)
-	if err != nil {
-		return "", Token{}, nil, err
-	}
-	event, detail := "token.created", audit.Detail{"hint": t.Hint}
-	if previous != nil {
-		event = "token.regenerated"
-		detail["previous"], detail["overlap_seconds"] = previous.Hint, int(overlap/time.Second)
-	}
-	if reason != "" {
-		detail["reason"] = clip(reason, 500)
-	}
-	return plain, t, previous, audit.RecordAt(tx, by, event, t.ID, detail, now)
-}
-
-// replace ends what was replaced before and lets the active token, if there is one, live on for overlap.
-func (s *Service) replace(tx database.Tx, workspace string, now time.Time, overlap time.Duration) (*Token, error) {
-	err := tx.Model(&tokenRow{}).Where("workspace_id = ? AND state = ? AND valid_until > ?", workspace, Replaced, now).
-		Updates(map[string]any{"valid_until": now}).Error
-	if err != nil {
-		return nil, err
-	}
-	old, err := ActiveToken(tx.DB, workspace)
-	if errors.Is(err, ErrNoToken) {
-		return nil, nil //nolint:nilnil // there was none
-	}
-	if err != nil {
-		return nil, err
-	}
-	until := now.Add(overlap)
-	old.State, old.ValidUntil = Replaced, &until
-	return &old, tx.Model(&tokenRow{}).Where("id = ?", old.ID).Updates(map[string]any{"state": Replaced, "valid_until": until}).Error
-}
-
-// add writes a new active token.
-func (s *Service) add(tx database.Tx, by actor.Actor, workspace string, now time.Time) (string, Token, error) {
-	plain, id := newPlain(), ident.New("tok")
-	sealed, err := s.vault.Seal([]byte(plain), about(workspace, id))
-	if err != nil {
-		return "", Token{}, err
-	}
-	r := tokenRow{ID: id, WorkspaceID: workspace, Digest: ident.Hash(plain), Sealed: sealed, Hint: plain[len(plain)-4:], State: string(Active),
-		CreatedAt: now, CreatedBy: by.Name}
-	return plain, r.token(), tx.Create(&r).Error
-}
-
-// Revoke ends a token at once; nothing replaces it. The caller has had it confirmed.
-func (s *Service) Revoke(tx database.Tx, by actor.Actor, workspace, id, reason string) error {
-	if !manages(by) {
-		return ErrForbidden
-	}
-	if _, err := Lock(tx, workspace); err != nil {
-		return err
-	}
-	t, err := FindToken(tx.DB, workspace, id)
-	if err != nil {
-		return err
-	}
-	now, err := tx.Now()
-	if err != nil {
-		return err
-	}
-	if !t.Live(now) {
-		return ErrNoToken
-	}
-	err = tx.Model(&tokenRow{}).Where("id = ?", id).Updates(map[string]any{"state": Revoked, "revoked_at": now}).Error
-	if err != nil {
-		return err
-	}
-	return audit.RecordAt(tx, by, "token.revoked", id, audit.Detail{"hint": t.Hint, "reason": clip(reason, 500)}, now)
 }
 
 // clip bounds text of a stranger, in characters.

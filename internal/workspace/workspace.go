@@ -56,6 +56,7 @@ type Workspace struct {
 	ShowOnce        bool       // a token is shown once, then only a new one can be had
 	TwoAdmins       bool       // a second admin has to approve as well before a token is shown or replaced
 	SameNetwork     bool       // the phone has to answer from the network that the browser asks from
+	Passkeys        bool       // a passkey may answer instead of the phone
 	FreezeOnReport  bool       // "I don't know this request" freezes reveals until the Owner lifts it
 	FrozenAt        *time.Time // since when nothing is revealed
 	FrozenBy        string     // the confirmation whose report froze it
@@ -68,6 +69,7 @@ type Service struct {
 	vault  *vault.Vault
 	used   lastUse
 	claims claims
+	tell   func(database.Tx, Event) error // nil: nobody listens
 }
 
 // New is the workspaces of db; v seals their tokens.
@@ -83,6 +85,7 @@ type row struct {
 	TwoAdmins           bool
 	SameNetwork         bool
 	FreezeOnReport      bool
+	Passkeys            bool
 	FrozenAt            *time.Time
 	FrozenBy            string
 	CreatedAt           time.Time
@@ -93,7 +96,7 @@ func (row) TableName() string { return "workspaces" }
 func (r row) workspace() Workspace {
 	return Workspace{ID: r.ID, Slug: r.Slug, Name: r.Name, Policy: Policy(r.ConfirmationPolicy),
 		ConfirmationTTL: time.Duration(r.ConfirmationSeconds) * time.Second, ShowOnce: r.ShowOnce, TwoAdmins: r.TwoAdmins, SameNetwork: r.SameNetwork,
-		FreezeOnReport: r.FreezeOnReport, FrozenAt: r.FrozenAt, FrozenBy: r.FrozenBy, CreatedAt: r.CreatedAt}
+		FreezeOnReport: r.FreezeOnReport, Passkeys: r.Passkeys, FrozenAt: r.FrozenAt, FrozenBy: r.FrozenBy, CreatedAt: r.CreatedAt}
 }
 
 // Create makes a workspace with the default policy. Its Owner and its first token (Regenerate makes it) belong into the same transaction.

@@ -1,6 +1,7 @@
 // J1 as far as it is built: an empty service becomes a workspace with its Owner and a phone; then the Owner adds everybody else.
 import { must, same, textOf } from './kit/check.mjs'
 import { finishCodes, pairByLink } from './kit/pairing.mjs'
+import { addPasskey, authenticator } from './passkey.mjs'
 
 const secret = 'correct horse battery staple'
 
@@ -53,6 +54,9 @@ export async function firstRun(world) {
     await page.getByRole('img', { name: /Pairing code as picture/ }).waitFor()
     await desk.look('S0 phone')
     await pairByLink(desk, phone, ana)
+    await authenticator(desk) // J1.4: a passkey beside the password
+    await addPasskey(desk, 'This computer')
+    await desk.look('S0 phone and passkey')
     await desk.button('Go to Directory Sync').click()
     await finishCodes(desk)
     await page.getByRole('heading', { name: 'Directory Sync', level: 2 }).waitFor()

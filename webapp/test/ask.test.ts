@@ -10,6 +10,7 @@ let clock: FakeClock
 let net: FakeNetwork
 let creates: Answer[]
 let gets: Answer[]
+let proofs: Answer[]
 let calls: string[]
 let consumes: (string | Error)[]
 let handed: string[]
@@ -26,6 +27,7 @@ function ask(): Ask<string> {
     get: () => { calls.push('get'); return answer(gets.shift()) },
     cancel: async (id) => { calls.push(`cancel ${id}`) },
     resend: async () => { calls.push('resend'); return undefined },
+    passkey: () => { calls.push('passkey'); return answer(proofs.shift()) },
   }
   const consume = async () => {
     calls.push('consume')
@@ -41,6 +43,7 @@ beforeEach(() => {
   net = new FakeNetwork(clock)
   creates = []
   gets = []
+  proofs = []
   calls = []
   consumes = []
   handed = []
@@ -246,7 +249,7 @@ describe('cancelling', () => {
     let give: (value: string) => void = () => undefined
     const api: AskApi = {
       create: async () => confirmation(clock), get: async () => confirmation(clock),
-      cancel: async () => undefined, resend: async () => undefined,
+      cancel: async () => undefined, resend: async () => undefined, passkey: async () => confirmation(clock),
     }
     const question = new Ask<string>({ api, channel: net.deps() }, { action: 'scim.token.reveal' }, () => new Promise((resolve) => { give = resolve }), (value) => handed.push(value))
     await question.start()
@@ -271,6 +274,46 @@ describe('sending again', () => {
     await question.resend()
     expect(calls).toEqual(['create', 'resend'])
     expect(question.view().askedAt).toBe(clock.ms)
+  })
+})
+
+describe('a passkey instead of the phone', () => {
+  it('is offered from the first answer on, which no snapshot takes away, and collects like a tap', async () => {
+    creates = [confirmation(clock, { passkey: true })]
+    proofs = [approved()]
+    const question = await waiting()
+    net.socket.snapshot(confirmation(clock, { version: 2 }))
+    expect(question.view().confirmation?.passkey).toBe(true)
+    await question.passkey()
+    await settle()
+    expect(handed).toEqual(['the value'])
+    expect(question.view()).toMatchObject({ proving: false, passkeyError: null })
+  })
+
+  it('that is refused or left leaves the phone asked, and says why until the next try', async () => {
+    proofs = [problem(401, 'wrong_passkey'), problem(409, 'passkey_too_new')]
+    const question = await waiting()
+    await question.passkey()
+    expect(question.view()).toMatchObject({ phase: 'waiting', proving: false, passkeyError: { code: 'wrong_passkey' } })
+    await question.passkey()
+    expect(question.view()).toMatchObject({ phase: 'waiting', passkeyError: { code: 'passkey_too_new' } })
+    net.socket.snapshot(approved())
+    await settle()
+    expect(handed).toEqual(['the value'])
+  })
+
+  it('is asked for once at a time, and not when the phone was first', async () => {
+    const question = await waiting()
+    let give: (value: Confirmation) => void = () => undefined
+    proofs = [() => new Promise((resolve) => { give = resolve })]
+    const first = question.passkey()
+    await question.passkey()
+    net.socket.snapshot(confirmation(clock, { version: 9, state: 'denied' }))
+    give(approved())
+    await first
+    await question.passkey()
+    expect(question.view().phase).toBe('denied')
+    expect(calls.filter((c) => c === 'passkey')).toHaveLength(1)
   })
 })
 

@@ -3,13 +3,13 @@ import { changed, minutes, rulesOf } from '../src/console/pages/policy'
 import type { Policy } from '../src/shared/types'
 
 const policy: Policy = {
-  mode: 'risk', pending_seconds: 300, show_once: false, two_admins: false, same_network: false, freeze_on_report: false,
+  mode: 'risk', pending_seconds: 300, show_once: false, two_admins: false, same_network: false, freeze_on_report: false, passkeys: false,
   frozen: null, can: { change: true, unfreeze: false },
 }
 
 describe('the rules of a policy', () => {
-  it('are six members and nothing else: the phone signs them', () => {
-    expect(Object.keys(rulesOf(policy)).sort()).toEqual(['freeze_on_report', 'mode', 'pending_seconds', 'same_network', 'show_once', 'two_admins'])
+  it('are seven members and nothing else: the phone signs them', () => {
+    expect(Object.keys(rulesOf(policy)).sort()).toEqual(['freeze_on_report', 'mode', 'passkeys', 'pending_seconds', 'same_network', 'show_once', 'two_admins'])
   })
 
   it('say one sentence for each difference', () => {

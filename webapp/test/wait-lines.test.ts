@@ -9,7 +9,7 @@ const clock = new FakeClock()
 function view(phase: Phase, change: Partial<Confirmation> = {}, more: Partial<AskView> = {}): AskView {
   return {
     phase, confirmation: confirmation(clock, change), link: 'live', error: null, offset: 0,
-    askedAt: clock.ms, nextAt: clock.ms + 30_000, resending: false, resendRefused: false, ...more,
+    askedAt: clock.ms, nextAt: clock.ms + 30_000, resending: false, resendRefused: false, proving: false, passkeyError: null, ...more,
   }
 }
 

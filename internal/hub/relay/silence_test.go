@@ -29,7 +29,7 @@ func TestASilentConnectionIsAskedAndAForgottenOneGivenUp(t *testing.T) {
 	// It is asked every few milliseconds for as long as nothing comes, and hears all the same.
 	heard := make(chan error, 1)
 	go func() {
-		_, err := next(t.Context(), listening, 5*time.Millisecond, time.Second)
+		_, err := next(t.Context(), listening, 5*time.Millisecond, time.Minute)
 		heard <- err
 	}()
 	select {

@@ -68,7 +68,7 @@ func newSender(c Config, guard *Guard) *Sender {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	pool := push.NewTransport(func() *http.Transport { return guard.transport(c.RootCAs) })
+	pool := push.NewTransport(func() *http.Transport { return guard.Transport(c.RootCAs) })
 	return &Sender{
 		key: c.Key, subject: c.Subject, guard: guard, now: c.Now,
 		client: &http.Client{Transport: pool, CheckRedirect: push.NoRedirects},
@@ -185,8 +185,8 @@ func refusalWord(body []byte) string {
 	return answer.Error
 }
 
-// transport connects through the guard and through nothing else: a proxy would make the connection where the guard cannot see.
-func (g *Guard) transport(roots *x509.CertPool) *http.Transport {
+// Transport connects through the guard and through nothing else: a proxy would make the connection where the guard cannot see.
+func (g *Guard) Transport(roots *x509.CertPool) *http.Transport {
 	t := push.HTTPTransport(roots)
 	t.Proxy = nil
 	t.DialContext = g.dial

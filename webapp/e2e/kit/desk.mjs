@@ -108,7 +108,7 @@ export class Desk {
 
   /** The token in the open dialog Show Token. */
   async token() {
-    const value = await this.showToken.getByRole('textbox', { name: 'SCIM API authentication token' }).inputValue()
+    const value = await this.showToken.getByRole('textbox', { name: /^(SCIM API authentication token|New token)$/ }).inputValue()
     if (/^cs_scim_/.test(value)) await this.world.control.ask('shown', { kind: 'token', text: value })
     return value
   }

@@ -72,18 +72,19 @@ export async function pairByLink(desk, phone, person) {
   await notifications(phone)
 }
 
-/** Closes the pairing dialog; the first recovery codes appear. */
+/** Closes the pairing dialog; the first recovery codes appear, and are given back. */
 export async function keepCodes(desk) {
   await desk.dialog('Pair your phone').getByRole('button', { name: 'Done', exact: true }).click()
-  await finishCodes(desk)
+  return finishCodes(desk)
 }
 
-/** Reads the ten codes and types one of them to finish. */
+/** Reads the ten codes and types one of them to finish; gives all ten. */
 export async function finishCodes(desk) {
   const codes = desk.dialog('Recovery codes')
   await codes.waitFor()
   const first = codes.getByRole('listitem').first()
-  must(/^[0-9A-Z]{5}-[0-9A-Z]{5}$/.test(await textOf(first)), 'no recovery codes are shown')
+  const all = await codes.getByRole('listitem').allInnerTexts()
+  must(all.length === 10 && all.every((code) => /^[0-9A-Z]{5}-[0-9A-Z]{5}$/.test(code)), 'no ten recovery codes are shown')
   await desk.look('S19 recovery codes')
   const field = codes.getByLabel('Type one of them to finish')
   await field.fill('AAAAA-AAAAA')
@@ -92,4 +93,5 @@ export async function finishCodes(desk) {
   await field.fill((await textOf(first)).toLowerCase())
   await codes.getByRole('button', { name: 'Finish', exact: true }).click()
   await codes.waitFor({ state: 'hidden' })
+  return all
 }

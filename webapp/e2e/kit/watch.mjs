@@ -13,7 +13,7 @@ export class Watch {
     this.where = where
   }
 
-  /** While `run` runs, these are no faults: {status, call}, {network: true}, {console: /…/}. */
+  /** While `run` runs, these are no faults: {status, call}, {network: true}, {console: /…/}, {violation: /…/}. */
   async meant(list, run) {
     this.#meant.push(...list)
     try {
@@ -29,7 +29,9 @@ export class Watch {
   }
 
   async context(context, name) {
-    await context.exposeBinding('e2eViolation', (_, what) => this.fault(`${name}: content security policy: ${what}`))
+    await context.exposeBinding('e2eViolation', (_, what) => {
+      if (!this.#meant.some((m) => m.violation?.test(what))) this.fault(`${name}: content security policy: ${what}`)
+    })
     await context.addInitScript(() => {
       document.addEventListener('securitypolicyviolation', (e) => window.e2eViolation(`${e.effectiveDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber} ${e.sample}`))
     })

@@ -76,9 +76,9 @@ export class World {
     return context
   }
 
-  /** A computer with a browser of its own. */
-  async desk(name) {
-    const agent = `Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${this.browser.version().split('.')[0]}.0.0.0 Safari/537.36`
+  /** A computer with a browser of its own, which may call itself anything. */
+  async desk(name, called) {
+    const agent = called ?? `Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${this.browser.version().split('.')[0]}.0.0.0 Safari/537.36`
     const context = await this.#context(`desktop of ${name}`, { viewport: { width: 1280, height: 800 }, deviceScaleFactor: fresh ? 2 : 1, userAgent: agent })
     await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: this.told.console })
     await context.clock.install({ time: Date.now() + this.ahead })

@@ -15,6 +15,25 @@ export class Problem extends Error {
   }
 }
 
+/** Outdated says that this version of the app is no longer served (docs/mobile.md §9); a call that would work needs a newer one. */
+export class Outdated extends Problem {
+  /** The lowest version that the server takes, where it says so. */
+  get needs(): string {
+    const version = this.fields['min_app']
+    return typeof version === 'string' && /^[0-9A-Za-z.+-]{1,32}$/.test(version) ? version : ''
+  }
+}
+
+/** gone are the 410s that speak of one object; every other speaks of this version of the app. */
+const gone = ['confirmation_expired', 'pairing_expired']
+
+let outdated: ((e: Outdated) => void) | undefined
+
+/** whenOutdated hears of every call that was refused because of the app's version. */
+export function whenOutdated(heard: (e: Outdated) => void): void {
+  outdated = heard
+}
+
 /** Offline says that no answer came, or one that is not the service's: the same call may work later. */
 export class Offline extends Error {}
 
@@ -92,6 +111,11 @@ async function read<T>(reply: Response): Promise<T> {
   if (reply.ok && fields) return fields as T
   // Without a body of ours it was a proxy or a captive portal that answered.
   if (typeof fields?.['code'] !== 'string' || reply.status >= 500) throw new Offline(String(reply.status))
+  if (reply.status === 426 || (reply.status === 410 && !gone.includes(fields['code']))) {
+    const e = new Outdated(reply.status, fields['code'], fields)
+    outdated?.(e)
+    throw e
+  }
   throw new Problem(reply.status, fields['code'], fields, Number(reply.headers.get('Retry-After')) || 0)
 }
 

@@ -1,4 +1,5 @@
 // The companion: starts, finds the screen for the address, and keeps asking what waits.
+import { whenOutdated } from './api'
 import { App } from './app'
 import { load } from './i18n'
 import { holdInstallPrompt, platform } from './platform'
@@ -8,6 +9,7 @@ import { insecure, noStorage } from './screens/insecure'
 import { notify } from './screens/notify'
 import { choose, nameIt, typeCode } from './screens/pair'
 import { request } from './screens/request'
+import { outdated } from './screens/outdated'
 import { scan } from './screens/scan'
 import { history as answered, settings } from './screens/settings'
 import { welcome } from './screens/welcome'
@@ -34,6 +36,11 @@ async function start(): Promise<void> {
     return
   }
   app.route = () => shell.show(screenFor(app))
+  whenOutdated((e) => {
+    app.watch.stop()
+    app.route = () => shell.show(outdated(e.needs))
+    app.route()
+  })
   app.watch.listen((s) => {
     badge(s.requests.length)
     if (app.active().length > 0) shell.connection(s.online, s.checkedAt)

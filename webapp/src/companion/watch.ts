@@ -27,6 +27,7 @@ export class Watch {
   private running: Promise<void> | undefined
   private again = false
   private first = true
+  private stopped = false
 
   constructor(private readonly accounts: () => Account[]) {}
 
@@ -41,6 +42,12 @@ export class Watch {
     void this.check()
   }
 
+  /** stop asks nothing any more. */
+  stop(): void {
+    this.stopped = true
+    clearTimeout(this.timer)
+  }
+
   /** listen hears every snapshot until the returned function is called. */
   listen(heard: (s: Snapshot) => void): () => void {
     this.listeners.add(heard)
@@ -49,10 +56,12 @@ export class Watch {
 
   /** check asks now; a call during a question asks once more after it. */
   check(): Promise<void> {
+    if (this.stopped) return Promise.resolve()
     if (this.running) { this.again = true; return this.running }
     clearTimeout(this.timer)
     this.running = this.ask().finally(() => {
       this.running = undefined
+      if (this.stopped) return
       if (this.again) { this.again = false; void this.check(); return }
       this.timer = setTimeout(() => void this.check(), nextDelay(this.failures, document.visibilityState === 'visible', this.retryAfter))
     })

@@ -44,6 +44,14 @@ export async function checkUpdate(): Promise<void> {
   await (await registerWorker())?.update().catch(() => undefined)
 }
 
+/** renew gets the newest version and starts it, whatever waits. */
+export async function renew(): Promise<void> {
+  const registration = await registerWorker()
+  await registration?.update().catch(() => undefined)
+  registration?.waiting?.postMessage({ t: 'activate' })
+  location.reload()
+}
+
 const askable = () => 'PushManager' in globalThis && 'Notification' in globalThis
 
 /** pushState says how notifications stand, and repairs the registration where they were allowed. */

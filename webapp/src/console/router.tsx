@@ -2,8 +2,11 @@
 // gone to; what they need to know about the sign-in is asked here, once.
 
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router'
+import { readActivity } from './activity/search'
 import { api } from './api'
+import { readSearch } from './directory/log/filters'
 import { hasCode } from './errors'
+import { readMembers } from './pages/members-search'
 import { queryClient, sessionQuery } from './session'
 import { Root } from './shell/Root'
 import { LonelyNotFoundPage, NotFoundPage, PageError } from './shell/ErrorPages'
@@ -42,15 +45,16 @@ const home = createRoute({
 const findWorkspace = createRoute({
   getParentRoute: () => root,
   path: '/signin',
+  validateSearch: signInSearch,
   beforeLoad: setUpFirst,
   component: lazyRouteComponent(() => import('./pages/FindWorkspacePage'), 'FindWorkspacePage'),
 })
 
 /** Where to go after signing in: a path of this console and nothing else. */
 /** What a sign-in page is opened with: where to go then, and how a sign-in at the identity provider ended. */
-function signInSearch(search: Record<string, unknown>): { next?: string; entered?: string; sso_error?: string } {
+function signInSearch(search: Record<string, unknown>): { next?: string; entered?: string; sso_error?: string; signed_out?: string } {
   const text = (name: string) => (typeof search[name] === 'string' && /^[a-z_]{1,40}$/.test(search[name]) ? { [name]: search[name] } : {})
-  return { ...nextPath(search), ...text('entered'), ...text('sso_error') }
+  return { ...nextPath(search), ...text('entered'), ...text('sso_error'), ...text('signed_out') }
 }
 
 function nextPath(search: Record<string, unknown>): { next?: string } {
@@ -107,13 +111,35 @@ const shell = createRoute({
 const members = createRoute({
   getParentRoute: () => shell,
   path: '/members',
+  validateSearch: readMembers,
   component: lazyRouteComponent(() => import('./pages/MembersPage'), 'MembersPage'),
+})
+
+const member = createRoute({
+  getParentRoute: () => shell,
+  path: '/members/$id',
+  component: lazyRouteComponent(() => import('./pages/MemberPage'), 'MemberPage'),
 })
 
 const teams = createRoute({
   getParentRoute: () => shell,
   path: '/teams',
+  validateSearch: (search: Record<string, unknown>): { q?: string; after?: string } => ({ ...text(search, 'q'), ...text(search, 'after') }),
   component: lazyRouteComponent(() => import('./pages/TeamsPage'), 'TeamsPage'),
+})
+
+const team = createRoute({
+  getParentRoute: () => shell,
+  path: '/teams/$team',
+  validateSearch: (search: Record<string, unknown>): { after?: string } => text(search, 'after'),
+  component: lazyRouteComponent(() => import('./directory/TeamPage'), 'TeamPage'),
+})
+
+const activity = createRoute({
+  getParentRoute: () => shell,
+  path: '/activity',
+  validateSearch: readActivity,
+  component: lazyRouteComponent(() => import('./pages/ActivityPage'), 'ActivityPage'),
 })
 
 const profile = createRoute({
@@ -175,9 +201,66 @@ const security = createRoute({
   component: lazyRouteComponent(() => import('./pages/SecurityTab'), 'SecurityTab'),
 })
 
+// Directory sync: pages of their own below the settings, each loaded when it is gone to.
+const directory = createRoute({
+  getParentRoute: () => settings,
+  path: '/directory',
+  beforeLoad: ({ location }) => {
+    if (/^\/settings\/directory\/?$/.test(location.pathname)) throw redirect({ to: '/settings/directory/health' })
+  },
+  component: lazyRouteComponent(() => import('./directory/frame'), 'DirectoryFrame'),
+})
+const health = createRoute({
+  getParentRoute: () => directory, path: '/health', validateSearch: (search: Record<string, unknown>): { scope?: string } => text(search, 'scope'),
+  component: lazyRouteComponent(() => import('./directory/health/HealthPage'), 'HealthPage'),
+})
+const log = createRoute({
+  getParentRoute: () => directory, path: '/log', validateSearch: readSearch,
+  component: lazyRouteComponent(() => import('./directory/log/LogPage'), 'LogPage'),
+})
+const logCall = createRoute({ getParentRoute: () => log, path: '/$call', component: lazyRouteComponent(() => import('./directory/log/CallPanel'), 'CallPanel') })
+const guide = createRoute({
+  getParentRoute: () => directory, path: '/setup', validateSearch: (search: Record<string, unknown>): { idp?: string } => text(search, 'idp'),
+  component: lazyRouteComponent(() => import('./directory/setup/SetupGuide'), 'SetupGuide'),
+})
+const mapping = createRoute({ getParentRoute: () => directory, path: '/mapping', component: lazyRouteComponent(() => import('./directory/rules/MappingPage'), 'MappingPage') })
+const roleMapping = createRoute({ getParentRoute: () => directory, path: '/roles', component: lazyRouteComponent(() => import('./directory/rules/RolesPage'), 'RolesPage') })
+const removals = createRoute({ getParentRoute: () => directory, path: '/removals', component: lazyRouteComponent(() => import('./directory/removals/RemovalsPage'), 'RemovalsPage') })
+const removal = createRoute({ getParentRoute: () => directory, path: '/removals/$removal', component: lazyRouteComponent(() => import('./directory/removals/RemovalPage'), 'RemovalPage') })
+const deleted = createRoute({ getParentRoute: () => directory, path: '/deleted', component: lazyRouteComponent(() => import('./directory/removals/DeletedPage'), 'DeletedPage') })
+const offboardings = createRoute({
+  getParentRoute: () => directory, path: '/offboarding', validateSearch: (search: Record<string, unknown>): { person?: string } => text(search, 'person'),
+  component: lazyRouteComponent(() => import('./directory/removals/OffboardingPages'), 'OffboardingsPage'),
+})
+const offboarding = createRoute({ getParentRoute: () => directory, path: '/offboarding/$receipt', component: lazyRouteComponent(() => import('./directory/removals/OffboardingPages'), 'OffboardingPage') })
+const missing = createRoute({
+  getParentRoute: () => directory, path: '/missing', validateSearch: (search: Record<string, unknown>): { person?: string } => text(search, 'person'),
+  component: lazyRouteComponent(() => import('./directory/MissingPage'), 'MissingPage'),
+})
+const ownership = createRoute({ getParentRoute: () => directory, path: '/ownership', component: lazyRouteComponent(() => import('./directory/OwnershipPage'), 'OwnershipPage') })
+const directoryPages = directory.addChildren([health, log.addChildren([logCall]), guide, mapping, roleMapping, removals, removal, deleted, offboardings, offboarding, missing, ownership])
+
+/** One word of an address, if it is there. */
+function text<Name extends string>(search: Record<string, unknown>, name: Name): { [key in Name]?: string } {
+  const value = search[name]
+  return (typeof value === 'string' || typeof value === 'number') && value !== '' ? ({ [name]: String(value).slice(0, 200) } as { [key in Name]?: string }) : {}
+}
+
+const notifications = createRoute({
+  getParentRoute: () => workspace,
+  path: '/notifications',
+  component: lazyRouteComponent(() => import('./notifications/NotificationsTab'), 'NotificationsTab'),
+})
+
+const developer = createRoute({
+  getParentRoute: () => workspace,
+  path: '/developer',
+  component: lazyRouteComponent(() => import('./pages/DeveloperTab'), 'DeveloperTab'),
+})
+
 const routeTree = root.addChildren([
   setup, home, findWorkspace, signIn, setPassword, recover,
-  shell.addChildren([members, teams, profile, recovery, help, notices, settings.addChildren([workspace.addChildren([general, idp, security])])]),
+  shell.addChildren([members, member, teams, team, activity, profile, recovery, help, notices, settings.addChildren([directoryPages, workspace.addChildren([general, idp, security, notifications, developer])])]),
 ])
 
 export const router = createRouter({
@@ -196,6 +279,7 @@ router.subscribe('onRendered', ({ fromLocation, toLocation }) => {
 })
 
 function pageOf(path: string): string {
+  if (path.startsWith('/settings/directory/')) return path.split('/').slice(0, 4).join('/')
   return path.startsWith('/settings') ? '/settings' : path
 }
 

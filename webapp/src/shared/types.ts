@@ -26,23 +26,51 @@ export interface Session {
   companion_url: string
   fresh_until?: string
   server_time: string
+  /** Name of the identity provider that can sign the person out too. */
+  sign_out_at?: string
 }
+
+/** How this browser's session stands. */
+export interface SessionState {
+  state: 'open' | 'ended' | 'deactivated'
+  role?: Role
+  /** However much it is used. */
+  ends_at?: string
+  /** If it is not used until then. */
+  idle_ends_at?: string
+  server_time: string
+}
+
+export interface Limits { idle_seconds: number; life_seconds: number }
+
+/** How long the sessions of a workspace last. */
+export interface SessionLimits extends Limits { shortest: Limits; longest: Limits; can: { change: boolean } }
 
 /** What an admin says about the identity provider. */
 export interface ProviderSettings {
+  kind: 'oidc' | 'saml'
   preset: 'entra' | 'okta' | 'other'
   name: string
   issuer: string
   client_id: string
   client_secret: string
+  /** A SAML provider's, as a file has it, or where it is. */
+  metadata?: string
+  metadata_url?: string
   claim: string
   link_by: 'user_name' | 'external_id'
   jit: boolean
 }
 
-export interface IdentityProvider extends Omit<ProviderSettings, 'client_secret'> {
-  kind: 'oidc' | 'saml'
+/** A key of a SAML provider, or of this service towards it. */
+export interface Certificate { fingerprint: string; expires_at: string; signs: boolean; pem?: string }
+
+/** This service as the workspace's SAML provider sees it. */
+export interface ServiceProvider { entity_id: string; acs_url: string; certificates: Certificate[] }
+
+export interface IdentityProvider extends Omit<ProviderSettings, 'client_secret' | 'metadata' | 'metadata_url'> {
   has_secret: boolean
+  saml?: { sso_url: string; metadata_url: string; read_at?: string; fault: string; certificates: Certificate[] }
   active: boolean
   enforced: boolean
   test?: { at: string; code: string; subject?: string; claim?: string }
@@ -59,6 +87,8 @@ export interface Domain {
 export interface IdentityProviderSettings {
   provider: IdentityProvider | null
   redirect_url: string
+  signed_out_url: string
+  saml: ServiceProvider
   domains: Domain[]
 }
 
@@ -101,6 +131,69 @@ export interface TokenInfo {
   /** Of a replaced token: how long it still works. */
   valid_until?: string | null
   state: string
+  reason?: string
+  note?: string
+  /** Id of the token that it took the place of. */
+  replaces?: string
+  revoked_at?: string
+  ended_by?: string
+  exposed?: boolean
+  address_mode?: 'off' | 'observe' | 'enforce'
+}
+
+/** A regeneration whose old token lives on. */
+export interface Overlap {
+  old_id: string
+  old_hint: string
+  new_id: string
+  new_hint: string
+  valid_until: string
+  cancellable: boolean
+  advice: 'unused' | 'in_use' | 'safe'
+  client?: string
+  old_last_at?: string
+  new_calls: number
+  unused_seconds: number
+  cycle_seconds: number
+  server_time: string
+}
+
+/** Calls that come with a token that opens nothing. */
+export interface Refused {
+  token_id: string
+  hint: string
+  state: string
+  client?: string
+  times: number
+  since: string
+  last_at: string
+  ended_at?: string
+  ended_by?: string
+  address: boolean
+}
+
+export interface TokenView {
+  kind: 'viewed' | 'regenerated' | 'printed'
+  person: string
+  device?: string
+  browser?: string
+  os?: string
+  ip?: string
+  at: string
+  copied: number
+  copied_at?: string
+  closed_at?: string
+}
+
+export interface TokenDetails {
+  about: TokenInfo
+  views: TokenView[]
+  views_total: number
+  use: { client?: string; last_at?: string; good: number; days: { day: string; calls: number; rejected: number }[] }
+  seen: { ip: string; client?: string; user_agent?: string; first_at: string; last_at: string; refused_at?: string; listed: boolean }[]
+  addresses: { mode: 'off' | 'observe' | 'enforce'; addresses: string[] }
+  can: { change: boolean; revoke: boolean }
+  server_time: string
 }
 
 export interface Directory {
@@ -112,7 +205,9 @@ export interface Directory {
   tokens: TokenInfo[]
   counts: { people: number; teams: number }
   phone: { ready: boolean; name?: string | null; last_seen?: string | null }
-  can: { view: boolean; regenerate: boolean }
+  can: { view: boolean; regenerate: boolean; ask?: boolean }
+  overlap?: Overlap
+  refused?: Refused
 }
 
 export interface Person {
@@ -130,11 +225,34 @@ export interface Person {
   last_sign_in_at?: string | null
 }
 
+/** By what a person is known to the directory. */
+export interface Profile { id: string; user_name: string; external_id: string; source: Person['source'] }
+
+/** What a person is at identity providers. */
+export interface SSOLinks {
+  /** Absent where the workspace has no provider. */
+  link_by?: 'user_name' | 'external_id'
+  items: { issuer: string; subject: string; claim: string; matches: boolean; linked_at: string; last_used_at: string }[]
+}
+
+/** How a person lost their access. */
+export interface Offboarding {
+  id: string
+  person_id: string
+  person_name: string
+  cause: 'deactivated' | 'deleted'
+  actor_kind: string
+  actor_name: string
+  requested_at: string
+  ended_at: string
+  ended: { what: string; count: number; at: string }[]
+}
+
 export interface Team { id: string; name: string; source: 'local' | 'directory'; members: number; created_at: string }
 
 export interface Page<T> { items: T[]; next?: string | null }
 
-export interface PasswordLink { link: string; expires_at: string }
+export interface PasswordLink { link?: string; expires_at?: string; mailed_to?: string }
 
 export type ConfirmationState = 'pending' | 'approved' | 'denied' | 'expired' | 'cancelled' | 'consumed'
 export type Delivery = 'queued' | 'sent' | 'failed' | 'pulled' | 'opened'
@@ -155,7 +273,9 @@ export interface Confirmation {
   expires_at: string
   collect_until?: string | null
   server_time: string
-  decided_by?: { device: string; at: string | null } | null
+  /** A passkey may answer instead of the phone; told when the question is made. */
+  passkey?: boolean | null
+  decided_by?: { device: string; at: string | null; how?: 'phone' | 'passkey' } | null
   devices?: ConfirmationDevice[] | null
   /** Where more than one admin has to approve. */
   quorum?: Quorum | null
@@ -171,6 +291,7 @@ export interface PolicyRules {
   two_admins: boolean
   same_network: boolean
   freeze_on_report: boolean
+  passkeys: boolean
 }
 
 export interface Policy extends PolicyRules {

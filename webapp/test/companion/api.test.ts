@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { call, callUnsigned, Offline, Problem, signature, type Signer } from '../../src/companion/api'
+import { call, callUnsigned, Offline, Outdated, Problem, signature, whenOutdated, type Signer } from '../../src/companion/api'
 import { lp, sha256, unb64url, utf8 } from '../../src/companion/wire/bytes'
 import { newKey, spki, verify } from '../../src/companion/wire/keys'
 
@@ -107,5 +107,25 @@ describe('signature', () => {
   it('counts the time in the server\'s seconds', async () => {
     const got = await signature(by, 'GET', '/p', utf8(''), 1767225600, new Uint8Array(16))
     expect(got.startsWith('v1;dev=dev_1;ts=1767225600;jti=AAAAAAAAAAAAAAAAAAAAAA;sig=')).toBe(true)
+  })
+})
+
+describe('a version that is no longer served', () => {
+  const heard: string[] = []
+  beforeEach(() => { heard.length = 0; whenOutdated((e) => heard.push(`${e.code} ${e.needs}`)) })
+  it.each([
+    ['426 with a version', 426, { code: 'upgrade_required', min_app: '2.1.0' }, 'upgrade_required 2.1.0'],
+    ['426 of a code that nobody knows yet', 426, { code: 'something_new' }, 'something_new '],
+    ['410 of the path', 410, { code: 'version_gone' }, 'version_gone '],
+    ['a version that is text of a stranger', 426, { code: 'upgrade_required', min_app: '<b>2</b>' }, 'upgrade_required '],
+  ])('%s', async (_, status, body, wanted) => {
+    answers({ status, body })
+    await expect(call(by, 'GET', '/p')).rejects.toBeInstanceOf(Outdated)
+    expect(heard).toEqual([wanted])
+  })
+  it.each(['confirmation_expired', 'pairing_expired'])('410 %s is about one request', async (code) => {
+    answers({ status: 410, body: { code } })
+    await expect(call(by, 'GET', '/p')).rejects.not.toBeInstanceOf(Outdated)
+    expect(heard).toEqual([])
   })
 })

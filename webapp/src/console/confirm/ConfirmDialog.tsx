@@ -5,6 +5,7 @@ import { useEffect, useRef, useState, useSyncExternalStore, type ReactNode } fro
 import { clock, countdown, grouped, list, moment, spelled } from '../../shared/format'
 import { errorText } from '../errors'
 import { useT, type Key } from '../i18n'
+import { PasskeyLeft, passkeysHere } from '../passkey'
 import { sessionEnd } from '../session-end'
 import { Button, textLink } from '../ui/button'
 import { Icon, type IconName } from '../ui/icons'
@@ -14,7 +15,7 @@ import { secondsLeft, shareLeft, type Ask, type AskView } from './ask'
 import { deliveryLines, handsOut, needsHint, quorumLine, spokenWarning, waitLine, type DeliveryLine, type Tone, type WaitLine } from './wait-lines'
 
 interface Props {
-  ask: Pick<Ask<unknown>, 'view' | 'subscribe' | 'start' | 'resume' | 'resend'>
+  ask: Pick<Ask<unknown>, 'view' | 'subscribe' | 'start' | 'resume' | 'resend' | 'passkey'>
   after: Key
   leave: () => void
   pair: () => void
@@ -39,6 +40,7 @@ export function ConfirmDialog({ ask, after, leave, pair }: Props) {
       {pending && view.confirmation?.mode === 'code' && <Digits code={view.confirmation.code ?? ''} />}
       {waiting && view.confirmation && <TimeLeft view={view} now={now} />}
       {waiting && <p className="mt-5 text-sm text-muted">{t(after)}</p>}
+      {pending && view.confirmation?.passkey && passkeysHere() && <Passkey ask={ask} view={view} />}
       {withoutPhone.has(view.phase) && <p className="mt-4 text-sm"><Link to="/recovery" onClick={leave} className={textLink}>{t('console.lost.link')}</Link></p>}
       <ModalActions>
         <WayOn ask={ask} view={view} now={now} pair={pair} />
@@ -181,6 +183,18 @@ function Spoken({ view, now }: { view: AskView; now: number }) {
     if (warning) setKey(warning)
   }, [left])
   return <span className="sr-only">{key && view.phase === 'waiting' ? t(key) : ''}</span>
+}
+
+/** The way past the phone, where the policy has one. It stands there from the first moment, so nothing moves when it is pressed. */
+function Passkey({ ask, view }: { ask: Props['ask']; view: AskView }) {
+  const { t, language } = useT()
+  const error = view.passkeyError
+  return (
+    <div className="mt-4">
+      <Button busy={view.proving} onClick={() => void ask.passkey()}><Icon name="key" className="size-4.5" />{t('console.confirm.passkey')}</Button>
+      <div role="alert">{error !== null && <p className="mt-2 text-sm text-bad">{error instanceof PasskeyLeft ? t('console.passkeys.left') : errorText(t, language, error)}</p>}</div>
+    </div>
+  )
 }
 
 // --- the code and the time

@@ -29,6 +29,10 @@ export interface AskView {
   nextAt: number
   /** A send-again call is on its way. */
   resending: boolean
+  /** A passkey is being asked for, in the browser's own dialog. */
+  proving: boolean
+  /** Why the last passkey did not do. */
+  passkeyError: unknown
   /** The service refused to send again: no more of them for this request. */
   resendRefused: boolean
 }
@@ -38,6 +42,8 @@ export interface AskApi {
   get(id: string): Promise<Confirmation>
   cancel(id: string): Promise<unknown>
   resend(id: string): Promise<Confirmation | undefined>
+  /** Asks the browser for a passkey and hands its answer in. */
+  passkey(id: string): Promise<Confirmation>
 }
 
 export interface AskDeps { api: AskApi; channel: ChannelDeps }
@@ -114,6 +120,21 @@ export class Ask<T> {
     }
   }
 
+  /** Answers with a passkey instead of the phone. The phone may still be first. */
+  async passkey(): Promise<void> {
+    const { confirmation, phase, proving } = this.#view
+    if (phase !== 'waiting' || !confirmation || proving) return
+    this.#set({ proving: true, passkeyError: null })
+    try {
+      const next = await this.deps.api.passkey(confirmation.id)
+      this.#set({ proving: false })
+      if (next.id === this.#view.confirmation?.id) this.#apply(next)
+    } catch (error) {
+      this.#set({ proving: false, passkeyError: error })
+      if (isSessionEnd(error)) this.#set({ phase: 'session', error })
+    }
+  }
+
   /** Ends the question: on the service and on the phone too while it is open. */
   cancel(): void {
     const { confirmation, phase } = this.#view
@@ -135,7 +156,7 @@ export class Ask<T> {
     const now = this.deps.channel.now()
     return {
       phase: 'creating', confirmation: null, link: 'live', error: null, offset,
-      askedAt: now, nextAt: now + pauseMs, resending: false, resendRefused: false,
+      askedAt: now, nextAt: now + pauseMs, resending: false, resendRefused: false, proving: false, passkeyError: null,
     }
   }
 
@@ -156,7 +177,7 @@ export class Ask<T> {
     if (before && before.id === next.id && next.version < before.version) return
     // The digits come over HTTP only; a snapshot without them does not take them away.
     const code = next.state === 'pending' ? (next.code ?? before?.code ?? null) : null
-    const confirmation = { ...next, code }
+    const confirmation = { ...next, code, passkey: next.passkey ?? before?.passkey ?? null }
     switch (next.state) {
       case 'pending':
         return this.#set({ phase: 'waiting', confirmation })
@@ -242,7 +263,7 @@ function endView(why: End): Partial<AskView> {
 }
 
 function isSessionEnd(error: unknown): boolean {
-  return error instanceof ApiError && error.status === 401
+  return error instanceof ApiError && error.status === 401 && error.code === 'unauthorized'
 }
 
 /** Seconds until the request ends, by the service's clock. */

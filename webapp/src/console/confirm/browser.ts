@@ -1,6 +1,7 @@
 // The browser's side of asking: sockets, timers, the network's state, the calls.
 
 import { api } from '../api'
+import { usePasskey } from '../passkey'
 import type { AskDeps } from './ask'
 import type { SocketLike } from './channel'
 
@@ -13,6 +14,10 @@ export function browserDeps(): AskDeps {
       get: api.confirmation,
       cancel: api.cancelConfirmation,
       resend: api.resendConfirmation,
+      passkey: async (id) => {
+        const ceremony = await api.passkeyConfirmOptions(id)
+        return api.passkeyConfirm(id, { ceremony: ceremony.ceremony, response: await usePasskey(ceremony) })
+      },
     },
     channel: {
       socket: (id) => {

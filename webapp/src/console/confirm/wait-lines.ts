@@ -146,6 +146,7 @@ const cancelled: Readonly<Record<string, Key>> = {
   signed_out: 'console.wait.signed_out',
   deactivated: 'console.wait.deactivated',
   device_removed: 'console.wait.device_removed',
+  role_lost: 'console.wait.role_lost',
   denied: 'console.wait.taken_back',
 }
 

@@ -1,16 +1,21 @@
 // Asks which workspace to sign in to.
 
-import { useNavigate } from '@tanstack/react-router'
+import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useState, type FormEvent } from 'react'
+import { ssoErrorText } from '../errors'
 import { useT } from '../i18n'
 import { useTitle } from '../shell/title'
 import { Button } from '../ui/button'
 import { Field, toFirstMistake } from '../ui/field'
 import { Front } from '../ui/front'
+import { Notice } from '../ui/notice'
 import { lastSlug } from '../workspace'
+
+const route = getRouteApi('/signin')
 
 export function FindWorkspacePage() {
   const { t } = useT()
+  const { sso_error: refused } = route.useSearch() // a sign-in that nobody knows any more, so that its workspace is not known either
   const navigate = useNavigate()
   const [value, setValue] = useState(lastSlug() ?? '')
   const [error, setError] = useState<string | null>(null)
@@ -26,6 +31,7 @@ export function FindWorkspacePage() {
   }
   return (
     <Front title={t('console.find.title')} lead={t('console.find.lead')}>
+      {refused && <Notice tone="bad" alert className="mb-6">{ssoErrorText(t, refused)}</Notice>}
       <form onSubmit={submit} noValidate className="space-y-5">
         <Field
           label={t('console.find.label')} hint={t('console.find.hint', { origin: location.origin })} error={error} autoComplete="organization"

@@ -1,26 +1,27 @@
 // The tab "IDP Settings" with its section "Directory Sync".
 
-import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { useRef, type ReactNode } from 'react'
+import { useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
 import { ApiError } from '../../shared/api'
 import { relative } from '../../shared/format'
-import type { Directory, Role, TokenInfo } from '../../shared/types'
+import type { Directory, Role } from '../../shared/types'
 import { api } from '../api'
-import { useConfirm } from '../confirm/run'
 import { useT, type Key, type T } from '../i18n'
 import { keyOf, useSession } from '../session'
 import { ForbiddenPage } from '../shell/ErrorPages'
-import { usePairing } from '../pairing/open'
-import { tokenIdOf } from '../token/guard'
-import { Secret } from '../token/secret'
-import { ShowToken, type RevealedInfo } from '../token/ShowToken'
+import { useRegenerate, useViewToken } from '../token/actions'
+import type { Renewal } from '../token/life'
+import { OverlapCard } from '../token/OverlapCard'
+import { RegenerateDialog } from '../token/RegenerateDialog'
+import { TokensCard } from '../token/TokensCard'
+import { Troubles } from '../token/Troubles'
+import { LastDay } from '../directory/health/LastDay'
 import { SingleSignOn } from '../sso/SingleSignOn'
-import { Button } from '../ui/button'
+import { Button, ButtonLink } from '../ui/button'
 import { CopyField } from '../ui/copy'
 import { useDialogs } from '../ui/dialogs'
 import { Icon, type IconName } from '../ui/icons'
 import { Notice } from '../ui/notice'
-import { Cell, Row, Table } from '../ui/table'
 import { Badge, Card, LoadError, Rich, Skeleton, Time, useNow, type BadgeTone } from '../ui/parts'
 
 const refreshMs = 15_000
@@ -68,6 +69,7 @@ function Provider({ directory }: { directory: Directory | undefined }) {
             </div>
           </dl>
         ) : <Skeleton lines={2} />}
+        <div className="mt-5"><ButtonLink to="/settings/directory/setup">{t('console.dir.set_up')}</ButtonLink></div>
         <div className="mt-5 border-t border-line pt-5"><SingleSignOn /></div>
       </Card>
     </Section>
@@ -80,18 +82,36 @@ function Sync({ directory }: { directory: Directory | undefined }) {
   const { t } = useT()
   return (
     <Section title={t('console.idp.sync')}>
-      {directory ? (
-        <div className="space-y-6">
-          <Card>
-            <Status directory={directory} />
-            <Connection directory={directory} />
-            <View directory={directory} />
-          </Card>
-          <Tokens tokens={directory.tokens} />
-        </div>
-      ) : <Card className="p-6"><Skeleton lines={9} /></Card>}
+      {directory ? <Synced directory={directory} /> : <Card className="p-6"><Skeleton lines={9} /></Card>}
     </Section>
   )
+}
+
+function Synced({ directory }: { directory: Directory }) {
+  const regenerate = useRegenerateDialog(directory)
+  return (
+    <div className="space-y-6">
+      <Troubles directory={directory} regenerate={() => void regenerate()} />
+      <Card>
+        <Status directory={directory} />
+        <Connection directory={directory} />
+        <View directory={directory} regenerate={() => void regenerate()} />
+      </Card>
+      {directory.overlap && <OverlapCard directory={directory} overlap={directory.overlap} />}
+      <TokensCard tokens={directory.tokens} />
+      <LastDay />
+    </div>
+  )
+}
+
+/** S7: asks why and how, then the phone. */
+function useRegenerateDialog(directory: Directory) {
+  const dialogs = useDialogs()
+  const regenerate = useRegenerate(directory)
+  return async () => {
+    const renewal = await dialogs.open<Renewal>((close) => <RegenerateDialog running={directory.overlap} replaces={directory.token !== null} close={close} />)
+    if (renewal) await regenerate(renewal)
+  }
 }
 
 const states: Record<string, { icon: IconName; tone: BadgeTone; word: Key }> = {
@@ -160,18 +180,25 @@ function Connection({ directory }: { directory: Directory }) {
   )
 }
 
-function View({ directory }: { directory: Directory }) {
+function View({ directory, regenerate }: { directory: Directory; regenerate: () => void }) {
   const { t } = useT()
-  const button = useRef<HTMLButtonElement>(null)
   const view = useViewToken(directory)
-  if (!directory.token)
-    return <div className="border-t border-line p-6 max-cards:p-5"><Notice tone="warn">{t('console.idp.no_token')}</Notice></div>
+  const live = directory.token !== null && directory.token.state === 'active'
   return (
-    <div className="flex flex-wrap items-center justify-between gap-x-8 gap-y-4 border-t border-line p-6 max-cards:flex-col max-cards:items-stretch max-cards:p-5">
-      <Phone phone={directory.phone} />
-      {directory.can.view && (
-        <Button ref={button} look="primary" className="px-5" onClick={() => void view()}><Icon name="key" className="size-4.5" />{t('console.idp.view')}</Button>
-      )}
+    <div className="border-t border-line p-6 max-cards:p-5">
+      {!directory.token && <Notice tone="warn" className="mb-5">{t(directory.can.regenerate ? 'console.idp.no_token' : 'console.idp.no_token_ask')}</Notice>}
+      <div className="flex flex-wrap items-center justify-between gap-x-8 gap-y-4 max-cards:flex-col max-cards:items-stretch">
+        <Phone phone={directory.phone} />
+        <div className="flex flex-wrap gap-3 max-cards:flex-col max-cards:items-stretch">
+          {directory.can.view && live && (
+            <Button look="primary" className="px-5" onClick={() => void view()}><Icon name="key" className="size-4.5" />{t('console.idp.view')}</Button>
+          )}
+          {directory.can.regenerate && <Button look={live ? 'secondary' : 'primary'} onClick={regenerate}>{t('console.idp.regenerate')}</Button>}
+          {directory.can.ask && <Button look={live ? 'secondary' : 'primary'} onClick={regenerate}>{t('console.idp.ask')}</Button>}
+          <ButtonLink to="/settings/directory/log">{t('console.health.to_log')}</ButtonLink>
+        </div>
+      </div>
+      {directory.can.ask && <p className="mt-4 text-sm text-muted">{t('console.idp.regenerate_who')}</p>}
     </div>
   )
 }
@@ -192,76 +219,4 @@ function Phone({ phone }: { phone: Directory['phone'] }) {
       </span>
     </p>
   )
-}
-
-interface Handed { secret: Secret; info: RevealedInfo; confirmationId: string; tokenId: string | null }
-
-/** The whole journey: confirm on the phone, then show. */
-function useViewToken(directory: Directory): () => Promise<void> {
-  const session = useSession()
-  const confirm = useConfirm()
-  const dialogs = useDialogs()
-  const queries = useQueryClient()
-  const pair = usePairing()
-  const refresh = () => queries.invalidateQueries({ queryKey: keyOf(session, 'directory') })
-  return async () => {
-    const outcome = await confirm<Handed>({ action: 'scim.token.reveal' }, 'console.confirm.after_reveal', async ({ id, resource }) => {
-      const { token, ...info } = await api.reveal(id)
-      return { secret: new Secret(token), info, confirmationId: id, tokenId: tokenIdOf(resource) }
-    })
-    if (outcome?.kind === 'no_device') await pair()
-    if (outcome?.kind === 'done') {
-      const { secret, ...handed } = outcome.value
-      const { token } = directory
-      await dialogs.open<never>((close) => (
-        <ShowToken {...handed} secret={secret} by={token?.created_by} lastUsedAt={token?.last_used_at} close={() => close(null)} />
-      ))
-      secret.wipe()
-    }
-    void refresh()
-  }
-}
-
-// --- tokens
-
-const tokenStates: Record<string, { tone: BadgeTone; icon: IconName; word: Key }> = {
-  active: { tone: 'good', icon: 'tick', word: 'console.tokens.active' },
-  replaced: { tone: 'warn', icon: 'clock', word: 'console.tokens.replaced' },
-  expired: { tone: 'plain', icon: 'clock', word: 'console.tokens.expired' },
-  revoked: { tone: 'bad', icon: 'stop', word: 'console.tokens.revoked' },
-}
-
-const tokenHeads: Key[] = ['console.tokens.token', 'console.tokens.created', 'console.tokens.last_used', 'console.tokens.expires', 'console.tokens.state']
-
-function Tokens({ tokens }: { tokens: TokenInfo[] }) {
-  const { t } = useT()
-  if (tokens.length === 0) return null
-  return (
-    <Card className="overflow-hidden">
-      <h3 className="border-b border-line px-6 py-4 font-semibold max-cards:px-4">{t('console.tokens.title')}</h3>
-      <Table heads={tokenHeads.map((key) => ({ key }))}>{tokens.map((token) => <TokenRow key={token.id} token={token} />)}</Table>
-    </Card>
-  )
-}
-
-function TokenRow({ token }: { token: TokenInfo }) {
-  const { t } = useT()
-  const state = tokenStates[token.state]
-  return (
-    <Row>
-      <Cell label={t('console.tokens.token')}><code translate="no" className="font-mono">…{token.hint.replace(/^[….]+/, '')}</code></Cell>
-      <Cell label={t('console.tokens.created')}><Time at={token.created_at} />{token.created_by && <By name={token.created_by} />}</Cell>
-      <Cell label={t('console.tokens.last_used')}>{token.last_used_at ? <><Time at={token.last_used_at} />{token.last_used_by && <By name={token.last_used_by} />}</> : t('console.tokens.never')}</Cell>
-      <Cell label={t('console.tokens.expires')}>{token.expires_at ? <Time at={token.expires_at} /> : t('console.tokens.never')}</Cell>
-      <Cell label={t('console.tokens.state')}><Badge tone={state?.tone ?? 'plain'} icon={state?.icon}>{state ? t(state.word) : token.state}</Badge>{token.state === 'replaced' && token.valid_until && <Until at={token.valid_until} />}</Cell>
-    </Row>
-  )
-}
-
-function Until({ at }: { at: string }) {
-  return <span className="mt-1 block text-muted"><Rich k="console.tokens.until" parts={{ time: <Time at={at} /> }} /></span>
-}
-
-function By({ name }: { name: string }) {
-  return <span className="block text-muted [overflow-wrap:anywhere]"><Rich k="console.tokens.by" parts={{ name: <bdi>{name}</bdi> }} /></span>
 }

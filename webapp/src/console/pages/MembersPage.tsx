@@ -1,124 +1,173 @@
 // "All Members": who is in the workspace, and for Owner and Super Admin what to do with them.
 
-import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useDeferredValue, useId, useState } from 'react'
-import type { Person } from '../../shared/types'
-import { api } from '../api'
+import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { useEffect, useId, useState, type ReactNode } from 'react'
+import type { Person, Role } from '../../shared/types'
+import { directoryApi } from '../directory/api'
+import type { Member } from '../directory/types'
 import { roleKey } from '../errors'
 import { useT } from '../i18n'
+import { useIdpName, usePersonActions } from '../member/actions'
+import { PersonStatus } from '../member/Status'
+import { OpenTransfer } from '../ownership/Transfer'
 import { keyOf, mayConfigure, mayManagePeople, useSession } from '../session'
 import { useTitle } from '../shell/title'
-import { useAnnounce } from '../ui/announce'
-import { Button } from '../ui/button'
+import { Button, ButtonLink } from '../ui/button'
 import { useDialogs } from '../ui/dialogs'
 import { Icon } from '../ui/icons'
 import { Menu, MenuItem } from '../ui/menu'
-import { Badge, Card, Empty, LoadError, PageHead, Skeleton } from '../ui/parts'
+import { Badge, Card, Empty, LoadError, PageHead, Skeleton, Time } from '../ui/parts'
 import { Cell, Row, Table } from '../ui/table'
-import { ActiveDialog, AddPersonDialog, LinkDialog, RoleDialog, type MadeLink } from './person-dialogs'
+import { changeMembers, filtered, readMembers, type MembersSearch } from './members-search'
+import { AddPersonDialog, LinkDialog, type MadeLink } from './person-dialogs'
 
 export function MembersPage() {
   const { t } = useT()
   const session = useSession()
-  const [search, setSearch] = useState('')
+  const navigate = useNavigate()
+  const search = readMembers(useSearch({ strict: false }) as Record<string, unknown>)
   const manage = mayManagePeople(session)
-  const people = usePeople(useDeferredValue(search.trim()))
   useTitle(t('console.nav.members'))
+  const go = (next: MembersSearch, replace: boolean) => void navigate({ to: '/members', search: next, replace, resetScroll: !replace })
   return (
     <>
       <PageHead title={t('console.nav.members')}>{manage && <AddPerson />}</PageHead>
-      <Search value={search} change={setSearch} />
+      <OpenTransfer className="mb-5" />
+      <Filters search={search} change={(part) => go(changeMembers(search, part), true)} />
       <Card className="mt-5 overflow-hidden">
-        <List people={people} searching={search.trim() !== ''} manage={manage} />
+        <List search={search} manage={manage} go={go} />
       </Card>
     </>
   )
 }
 
-function usePeople(q: string) {
-  const session = useSession()
-  return useInfiniteQuery({
-    queryKey: keyOf(session, 'people', q),
-    queryFn: ({ pageParam }) => api.people(q, pageParam),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.next ?? undefined,
-    placeholderData: (before) => before,
-  })
+const roleFilter: readonly Role[] = ['owner', 'super_admin', 'admin', 'user', 'guest']
+
+function Filters({ search, change }: { search: MembersSearch; change: (part: Partial<MembersSearch>) => void }) {
+  const { t } = useT()
+  return (
+    <div role="search" aria-label={t('console.nav.members')} className="space-y-3">
+      <div className="grid items-end gap-3 cards:grid-cols-[minmax(0,1fr)_10rem_9rem_9rem]">
+        <Search value={search.q ?? ''} change={(q) => change({ q })} />
+        <Pick label={t('console.members.role')} value={search.role ?? ''} change={(role) => change({ role: (role || undefined) as MembersSearch['role'] })}>
+          {roleFilter.map((one) => <option key={one} value={one}>{t(roleKey[one])}</option>)}
+        </Pick>
+        <Pick label={t('console.members.status')} value={search.status ?? ''} change={(status) => change({ status: (status || undefined) as MembersSearch['status'] })}>
+          <option value="active">{t('console.members.active')}</option>
+          <option value="inactive">{t('console.members.deactivated')}</option>
+        </Pick>
+        <Pick label={t('console.members.source')} value={search.source ?? ''} change={(source) => change({ source: (source || undefined) as MembersSearch['source'] })}>
+          <option value="directory">{t('console.members.directory')}</option>
+          <option value="local">{t('console.members.local')}</option>
+        </Pick>
+      </div>
+      {search.team && <Button look="quiet" className="-ml-3" onClick={() => change({ team: undefined })}><Icon name="close" className="size-4" />{t('console.members.one_team')}</Button>}
+    </div>
+  )
 }
 
-function Search({ value, change }: { value: string; change: (value: string) => void }) {
+function Pick({ label, value, change, children }: { label: string; value: string; change: (value: string) => void; children: ReactNode }) {
   const { t } = useT()
   const id = useId()
   return (
-    <div className="relative max-w-md">
+    <div>
+      <label htmlFor={id} className="mb-1.5 block text-sm font-medium">{label}</label>
+      <select id={id} value={value} onChange={(event) => change(event.target.value)} className="min-h-10 w-full rounded-lg border border-edge bg-surface px-3 py-1.5 max-cards:min-h-11">
+        <option value="">{t('console.members.any')}</option>
+        {children}
+      </select>
+    </div>
+  )
+}
+
+/** What is typed counts a moment later. */
+function Search({ value, change }: { value: string; change: (value: string) => void }) {
+  const { t } = useT()
+  const id = useId()
+  const [typed, setTyped] = useState(value)
+  useEffect(() => setTyped(value), [value])
+  useEffect(() => {
+    if (typed.trim() === value) return
+    const timer = setTimeout(() => change(typed.trim()), 150)
+    return () => clearTimeout(timer)
+  })
+  return (
+    <div className="relative">
       <label htmlFor={id} className="sr-only">{t('console.members.search')}</label>
       <Icon name="search" className="pointer-events-none absolute top-1/2 left-3 size-4.5 -translate-y-1/2 text-muted" />
       <input
-        id={id} type="search" value={value} placeholder={t('console.members.search')} autoComplete="off" onChange={(event) => change(event.target.value)}
+        id={id} type="search" value={typed} maxLength={200} placeholder={t('console.members.search')} autoComplete="off" onChange={(event) => setTyped(event.target.value)}
         className="min-h-10 w-full rounded-lg border border-edge bg-surface py-1.5 pr-3 pl-10 placeholder:text-muted max-cards:min-h-11"
       />
     </div>
   )
 }
 
-function List({ people, searching, manage }: { people: ReturnType<typeof usePeople>; searching: boolean; manage: boolean }) {
+/** One page of 50 rows, however many people there are. */
+function List({ search, manage, go }: { search: MembersSearch; manage: boolean; go: (next: MembersSearch, replace: boolean) => void }) {
   const { t } = useT()
+  const session = useSession()
   const idp = useIdpName()
-  const items = people.data?.pages.flatMap((page) => page.items) ?? []
+  const configure = mayConfigure(session)
+  const people = useQuery({ queryKey: keyOf(session, 'people', JSON.stringify(search)), queryFn: ({ signal }) => directoryApi.people(search, signal), placeholderData: keepPreviousData })
   if (people.isPending) return <Skeleton lines={8} className="p-6" />
-  if (people.isError && items.length === 0) return <LoadError error={people.error} retry={() => void people.refetch()} />
-  if (items.length === 0)
-    return <Empty icon="members" title={t(searching ? 'console.members.none_found' : 'console.members.none')}>{t(searching ? 'console.members.none_found_text' : 'console.members.none_text')}</Empty>
+  if (people.isError && !people.data) return <LoadError error={people.error} retry={() => void people.refetch()} />
+  const { items, next } = people.data
+  if (items.length === 0) return <Nobody search={search} clear={() => go({}, false)} />
   return (
     <>
       <Table
         heads={[
           { key: 'console.members.member' }, { key: 'console.members.role' }, { key: 'console.members.team' },
-          { key: 'console.members.status' }, { key: 'console.members.source' }, ...(manage ? [{ key: 'console.members.actions', hidden: true } as const] : []),
+          { key: 'console.members.status' }, { key: 'console.members.source' }, ...(configure ? [{ key: 'console.members.synced' } as const] : []), ...(manage ? [{ key: 'console.members.actions', hidden: true } as const] : []),
         ]}
       >
-        {items.map((person) => <PersonRow key={person.id} person={person} idp={idp} manage={manage} />)}
+        {items.map((person) => <PersonRow key={person.id} person={person} idp={idp} manage={manage} configure={configure} />)}
       </Table>
-      {people.hasNextPage && (
-        <div className="border-t border-line p-4 text-center">
-          <Button busy={people.isFetchingNextPage} onClick={() => void people.fetchNextPage()}>{t('console.more')}</Button>
+      {(search.after || next) && (
+        <div className="flex flex-wrap gap-3 border-t border-line p-4">
+          {search.after && <Button onClick={() => go(changeMembers(search, {}), false)}>{t('console.page.first')}</Button>}
+          {next && <Button busy={people.isPlaceholderData} onClick={() => go({ ...search, after: next }, false)}>{t('console.page.next')}</Button>}
         </div>
       )}
     </>
   )
 }
 
-/** The identity provider's name, which only those who may configure can ask for. */
-function useIdpName(): string {
+function Nobody({ search, clear }: { search: MembersSearch; clear: () => void }) {
   const { t } = useT()
-  const session = useSession()
-  const directory = useQuery({ queryKey: keyOf(session, 'directory'), queryFn: () => api.directory(), enabled: mayConfigure(session), staleTime: 60_000 })
-  return directory.data?.idp.name ?? t('console.members.directory')
+  const configure = mayConfigure(useSession())
+  if (!filtered(search))
+    return <Empty icon="members" title={t('console.members.none')}>{t('console.members.none_text')}{configure && <div className="mt-5"><ButtonLink to="/settings/directory/setup">{t('console.dir.set_up')}</ButtonLink></div>}</Empty>
+  return (
+    <Empty icon="members" title={t('console.members.none_found')}>
+      {t('console.members.none_found_text')}
+      <div className="mt-5 flex flex-wrap justify-center gap-3">
+        <Button onClick={clear}>{t('console.log.clear')}</Button>
+        {configure && <ButtonLink to="/settings/directory/missing" search={search.q ? { person: search.q } : {}}>{t('console.members.why_missing')}</ButtonLink>}
+      </div>
+    </Empty>
+  )
 }
 
-function PersonRow({ person, idp, manage }: { person: Person; idp: string; manage: boolean }) {
+function PersonRow({ person, idp, manage, configure }: { person: Member; idp: string; manage: boolean; configure: boolean }) {
   const { t } = useT()
   const teams = person.teams.map((team) => team.name).join(', ')
   return (
     <Row className={person.active ? '' : 'bg-sunken'}>
       <Cell className="max-cards:pr-12">
-        <span className="block font-semibold [overflow-wrap:anywhere]"><bdi>{person.name}</bdi></span>
+        <Link to="/members/$id" params={{ id: person.id }} className="block font-semibold [overflow-wrap:anywhere] underline decoration-transparent underline-offset-3 hover:decoration-accent"><bdi>{person.name}</bdi></Link>
         <span className="block text-muted [overflow-wrap:anywhere]">{person.email}</span>
       </Cell>
       <Cell label={t('console.members.role')}><span className="whitespace-nowrap">{t(roleKey[person.role])}</span></Cell>
       <Cell label={t('console.members.team')} className={teams ? '' : 'cell-none'}>{teams ? <bdi className="[overflow-wrap:anywhere]">{teams}</bdi> : <span className="text-muted">—</span>}</Cell>
-      <Cell label={t('console.members.status')}><Status person={person} /></Cell>
+      <Cell label={t('console.members.status')}><PersonStatus person={person} /></Cell>
       <Cell label={t('console.members.source')}><Badge tone={person.source === 'directory' ? 'accent' : 'plain'}>{person.source === 'directory' ? idp : t('console.members.local')}</Badge></Cell>
+      {configure && <Cell label={t('console.members.synced')} className={person.last_synced_at ? '' : 'cell-none'}>{person.last_synced_at ? <span className="whitespace-nowrap"><Time short at={person.last_synced_at} /></span> : <span className="text-muted">—</span>}</Cell>}
       {manage && <Cell className="max-cards:absolute max-cards:top-2 max-cards:right-3 cards:text-right"><Actions person={person} idp={idp} /></Cell>}
     </Row>
   )
-}
-
-function Status({ person }: { person: Person }) {
-  const { t } = useT()
-  if (!person.active) return <Badge tone="plain" icon="off">{t('console.members.deactivated')}</Badge>
-  if (person.has_password === false) return <Badge tone="warn" icon="clock">{t('console.members.no_password')}</Badge>
-  return <Badge tone="good" icon="tick">{t('console.members.active')}</Badge>
 }
 
 function AddPerson() {
@@ -142,30 +191,10 @@ function useRefresh(): () => Promise<void> {
 
 function Actions({ person, idp }: { person: Person; idp: string }) {
   const { t } = useT()
-  const dialogs = useDialogs()
-  const announce = useAnnounce()
-  const refresh = useRefresh()
-  const session = useSession()
-  const owner = person.role === 'owner'
-  const linkReason = !person.active ? t('console.error.person_inactive') : owner && session.person.role !== 'owner' ? t('console.members.owner_only') : undefined
-  const activeReason = person.source === 'directory' ? t('console.members.managed', { idp })
-    : person.id === session.person.id ? t('console.error.own_account')
-      : owner ? t('console.members.owner_only') : undefined
-  async function change(dialog: 'role' | 'active') {
-    const changed = await dialogs.open<true>((close) => (dialog === 'role' ? <RoleDialog person={person} close={close} /> : <ActiveDialog person={person} close={close} />))
-    if (!changed) return
-    announce(t('console.members.saved', { name: person.name }))
-    await refresh()
-  }
-  async function link() {
-    await dialogs.open<never>((close) => <LinkDialog person={person} close={() => close(null)} />)
-    await refresh()
-  }
+  const actions = usePersonActions(person, idp, useRefresh())
   return (
     <Menu button={<Icon name="more" />} buttonName={t('console.members.actions_for', { name: person.name })} buttonClass="inline-grid size-9 place-items-center rounded-lg text-muted hover:bg-hover aria-expanded:bg-hover max-cards:size-11" width="w-72" align="end">
-      <MenuItem run={() => void change('role')} reason={person.role === 'owner' ? t('console.error.one_owner') : undefined}>{t('console.members.change_role')}</MenuItem>
-      <MenuItem run={() => void link()} reason={linkReason}>{t('console.members.make_link')}</MenuItem>
-      <MenuItem run={() => void change('active')} reason={activeReason}>{t(person.active ? 'console.members.deactivate' : 'console.members.reactivate')}</MenuItem>
+      {actions.map(({ name, run, reason }) => <MenuItem key={name} run={run} reason={reason}>{name}</MenuItem>)}
     </Menu>
   )
 }

@@ -61,6 +61,7 @@ function Row({ notice }: { notice: PersonalNotice }) {
         <p className="[overflow-wrap:anywhere]"><Rich k={key} values={values} parts={parts} /></p>
         <p className="mt-0.5 text-sm text-muted"><Time at={notice.created_at} /></p>
         {notice.kind === 'confirmation.locked' && <Unlock person={String(notice.params['person_id'] ?? '')} name={String(notice.params['person'] ?? '')} />}
+        {notice.kind === 'ownership.offered' && <ButtonLink to="/profile" className="mt-3">{t('console.notices.open')}</ButtonLink>}
         {asked && <ButtonLink to={notice.params['approver_id'] === me ? '/recovery/help' : '/recovery'} className="mt-3">{t('console.notices.open')}</ButtonLink>}
       </div>
       {!notice.seen_at && <Badge tone="accent">{t('console.notices.new')}</Badge>}

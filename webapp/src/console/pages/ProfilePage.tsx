@@ -7,6 +7,7 @@ import { api } from '../api'
 import { useConfirm } from '../confirm/run'
 import { errorText, roleKey } from '../errors'
 import { useT, type Key } from '../i18n'
+import { OpenTransfer } from '../ownership/Transfer'
 import { usePairing } from '../pairing/open'
 import { PasskeysCard } from '../profile/PasskeysCard'
 import { SessionsCard } from '../profile/SessionsCard'
@@ -30,6 +31,7 @@ export function ProfilePage() {
   return (
     <>
       <PageHead title={t('console.account.profile')} />
+      <OpenTransfer className="mb-5" />
       <Card className="p-6 max-cards:p-5">
         <dl className="grid gap-5 cards:grid-cols-3">
           <Fact term={t('console.name')} value={person.name} />

@@ -13,6 +13,7 @@ import { Button } from '../ui/button'
 import { SelectField } from '../ui/field'
 import { Notice } from '../ui/notice'
 import { Card, LoadError, Rich, Skeleton, Time } from '../ui/parts'
+import { SessionLimitsCard } from './SessionLimits'
 import { changed, minutes, modes, rulesOf, switches, type Switch } from './policy'
 
 export function SecurityTab() {
@@ -29,6 +30,7 @@ export function SecurityTab() {
         <h2 className="mb-4 text-lg font-semibold">{t('console.policy.title')}</h2>
         <Rules key={JSON.stringify(rulesOf(data))} policy={data} />
       </section>
+      <SessionLimitsCard />
     </div>
   )
 }
@@ -143,4 +145,5 @@ const ruleKeys: Record<Switch, { name: Key; text: Key }> = {
   freeze_on_report: { name: 'console.policy.freeze', text: 'console.policy.freeze_text' },
   show_once: { name: 'console.policy.show_once', text: 'console.policy.show_once_text' },
   same_network: { name: 'console.policy.same_network', text: 'console.policy.same_network_text' },
+  passkeys: { name: 'console.policy.passkeys', text: 'console.policy.passkeys_text' },
 }

@@ -34,6 +34,8 @@ const tabs = [
   { id: 'tab-general', to: '/settings/workspace', key: 'console.tab.general' },
   { id: 'tab-idp', to: '/settings/workspace/idp', key: 'console.tab.idp' },
   { id: 'tab-security', to: '/settings/workspace/security', key: 'console.tab.security' },
+  { id: 'tab-notifications', to: '/settings/workspace/notifications', key: 'console.tab.notifications' },
+  { id: 'tab-developer', to: '/settings/workspace/developer', key: 'console.tab.developer' },
 ] as const satisfies { id: string; to: string; key: Key }[]
 
 /** Links that are tabs: the arrow keys move and select, Tab leaves. */

@@ -8,6 +8,7 @@ import { api } from '../api'
 import { errorText, hasCode } from '../errors'
 import { useT, type Key } from '../i18n'
 import { PairStarter } from '../pairing/PairDialog'
+import { PasskeysCard } from '../profile/PasskeysCard'
 import { useMakeCodes } from '../recovery/make'
 import { sessionQuery, SessionContext } from '../session'
 import { useTitle } from '../shell/title'
@@ -171,6 +172,7 @@ function PhoneStep({ session }: { session: Session }) {
   return (
     <div ref={heading}>
       <PairStarter companionUrl={session.companion_url} paired={done} left={finish} />
+      {paired && <PasskeysCard />}
       {paired
         ? <Button look="primary" className="mt-8 w-full" onClick={goOn}>{t('console.setup.go_on')}</Button>
         : (

@@ -24,7 +24,7 @@ export function SignInPage() {
 function SignIn({ slug, name, sso }: { slug: string; name: string; sso?: { name: string } }) {
   const { t } = useT()
   const enter = useEnter(slug)
-  const { next, entered, sso_error: refused } = route.useSearch()
+  const { next, entered, sso_error: refused, signed_out: left } = route.useSearch()
   const came = useRef(false)
   useEffect(() => {
     if (entered !== 'sso' || came.current) return
@@ -36,6 +36,7 @@ function SignIn({ slug, name, sso }: { slug: string; name: string; sso?: { name:
   return (
     <Front title={t('console.signin.to', { workspace: name })} lead={`${location.host}/w/${slug}`}>
       {refused && <Notice tone="bad" alert className="mb-6">{ssoErrorText(t, refused)}</Notice>}
+      {left && !signedIn && <Notice tone={left === 'everywhere' ? 'good' : 'warn'} className="mb-6">{t(left === 'everywhere' ? 'console.signin.left_everywhere' : 'console.signin.left_here')}</Notice>}
       {signedIn && <GoOn name={signedIn.person.name} enter={enter} />}
       <SignInForm slug={slug} done={enter} />
       <SignInWays slug={slug} sso={sso} next={next} done={enter} />

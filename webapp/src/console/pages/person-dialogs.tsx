@@ -1,10 +1,13 @@
 // The dialogs of All Members: add a person, give a role, make a password link, turn access off and on.
 
+import { useQuery } from '@tanstack/react-query'
 import { useEffect, useRef, useState, type FormEvent, type ReactNode } from 'react'
 import type { PasswordLink, Person, Role } from '../../shared/types'
 import { api } from '../api'
 import { errorText, roleKey } from '../errors'
 import { useT, type Key } from '../i18n'
+import { calls } from '../notifications/calls'
+import { keyOf, useSession } from '../session'
 import { Button } from '../ui/button'
 import { CopyField } from '../ui/copy'
 import { Field, SelectField, toFirstMistake } from '../ui/field'
@@ -77,7 +80,9 @@ export function AddPersonDialog({ close }: { close: (made: MadeLink | null) => v
   const [checked, setChecked] = useState(false)
   const noName = name.trim() === ''
   const noEmail = !/^[^\s@]+@[^\s@]+$/.test(email.trim())
-  const form = useSubmit(() => api.addPerson({ name: name.trim(), email: email.trim(), role }), close)
+  const mails = useMails()
+  const [mail, setMail] = useState(true)
+  const form = useSubmit(() => api.addPerson({ name: name.trim(), email: email.trim(), role, mail: mails && mail }), close)
   const send = {
     ...form,
     submit: async (event?: FormEvent) => {
@@ -92,8 +97,20 @@ export function AddPersonDialog({ close }: { close: (made: MadeLink | null) => v
       <Field label={t('console.name')} required autoComplete="off" value={name} error={checked && noName ? t('console.required') : null} onChange={(event) => setName(event.target.value)} />
       <Field label={t('console.email')} required type="email" autoComplete="off" value={email} error={checked && noEmail ? t('console.email_needed') : null} onChange={(event) => setEmail(event.target.value)} />
       <RoleSelect value={role} change={setRole} />
+      {mails && (
+        <label className="flex min-h-9 items-center gap-3">
+          <input type="checkbox" className="size-5 accent-accent" checked={mail} onChange={(event) => setMail(event.target.checked)} />
+          {t('console.members.send_link')}
+        </label>
+      )}
     </FormDialog>
   )
+}
+
+/** Whether this service can send mails. */
+function useMails(): boolean {
+  const session = useSession()
+  return useQuery({ queryKey: keyOf(session, 'notifications'), queryFn: calls.notifications }).data?.mail.on ?? false
 }
 
 export function RoleDialog({ person, close }: { person: Person; close: (changed: true | null) => void }) {
@@ -124,7 +141,9 @@ export function LinkDialog({ person, made, added = false, close }: { person?: Pe
   const { t } = useT()
   const who = made?.person ?? person
   const [link, setLink] = useState<PasswordLink | null>(made ?? null)
+  const mails = useMails()
   const form = useSubmit(() => api.passwordLink(who?.id ?? ''), setLink)
+  const mail = useSubmit(() => api.passwordLink(who?.id ?? '', true), setLink)
   const { submit } = form
   const asked = useRef(made !== undefined)
   useEffect(() => {
@@ -134,8 +153,9 @@ export function LinkDialog({ person, made, added = false, close }: { person?: Pe
   })
   return (
     <Modal title={t(added ? 'console.link.added' : 'console.link.title')} onCancel={close} wide>
-      <p className="mt-3 mb-5 text-muted [overflow-wrap:anywhere]"><Rich k="console.link.text" parts={{ name: <bdi className="text-ink">{who?.name}</bdi>, email: <bdi className="text-ink">{who?.email}</bdi> }} /></p>
-      {link && (
+      {!link?.mailed_to && <p className="mt-3 mb-5 text-muted [overflow-wrap:anywhere]"><Rich k="console.link.text" parts={{ name: <bdi className="text-ink">{who?.name}</bdi>, email: <bdi className="text-ink">{who?.email}</bdi> }} /></p>}
+      {link?.mailed_to && <Notice tone="good" className="mt-5">{t('console.link.mailed', { email: link.mailed_to })}</Notice>}
+      {link?.link && link.expires_at && (
         <>
           <CopyField label={t('console.link.label')} value={link.link} />
           <p className="mt-3 text-sm text-muted"><Rich k="console.link.until" parts={{ time: <Time at={link.expires_at} /> }} /></p>
@@ -148,7 +168,11 @@ export function LinkDialog({ person, made, added = false, close }: { person?: Pe
           <Button className="mt-4" onClick={() => void submit()}>{t('common.tryAgain')}</Button>
         </>
       )}
-      <ModalActions><Button onClick={close}>{t('common.done')}</Button></ModalActions>
+      {mail.failure && <Notice tone="bad" alert className="mt-4">{mail.failure}</Notice>}
+      <ModalActions>
+        <Button onClick={close}>{t('common.done')}</Button>
+        {mails && !added && link?.link && <Button busy={mail.busy} onClick={() => void mail.submit()}>{t('console.link.by_mail')}</Button>}
+      </ModalActions>
     </Modal>
   )
 }

@@ -3,9 +3,9 @@
 import type { Policy, PolicyRules } from '../../shared/types'
 import type { Key } from '../i18n'
 
-export type Switch = 'two_admins' | 'freeze_on_report' | 'show_once' | 'same_network'
+export type Switch = 'two_admins' | 'freeze_on_report' | 'show_once' | 'same_network' | 'passkeys'
 
-export const switches: readonly Switch[] = ['two_admins', 'freeze_on_report', 'show_once', 'same_network']
+export const switches: readonly Switch[] = ['two_admins', 'freeze_on_report', 'show_once', 'same_network', 'passkeys']
 
 export const modes = [
   { value: 'risk', name: 'console.policy.risk', text: 'console.policy.risk_text' },
@@ -14,8 +14,8 @@ export const modes = [
 ] as const satisfies { value: PolicyRules['mode']; name: Key; text: Key }[]
 
 /** The rules of a policy, and nothing else of it: they are what the phone signs. */
-export function rulesOf({ mode, pending_seconds, show_once, two_admins, same_network, freeze_on_report }: PolicyRules): PolicyRules {
-  return { mode, pending_seconds, show_once, two_admins, same_network, freeze_on_report }
+export function rulesOf({ mode, pending_seconds, show_once, two_admins, same_network, freeze_on_report, passkeys }: PolicyRules): PolicyRules {
+  return { mode, pending_seconds, show_once, two_admins, same_network, freeze_on_report, passkeys }
 }
 
 /** The times on offer, in seconds: whole minutes from one to ten, and what holds now. */
@@ -29,6 +29,7 @@ const turned: Record<Switch, { on: Key; off: Key }> = {
   freeze_on_report: { on: 'console.policy.freeze_on', off: 'console.policy.freeze_off' },
   show_once: { on: 'console.policy.show_once_on', off: 'console.policy.show_once_off' },
   same_network: { on: 'console.policy.same_network_on', off: 'console.policy.same_network_off' },
+  passkeys: { on: 'console.policy.passkeys_on', off: 'console.policy.passkeys_off' },
 }
 
 /** One sentence for each thing that will be different. */

@@ -27,30 +27,36 @@ export function PasskeysCard() {
   const announce = useAnnounce()
   const passkeys = useQuery({ queryKey: keyOf(session, 'passkeys'), queryFn: () => api.passkeys() })
   const [failure, setFailure] = useState<string | null>(null)
-  const [busy, setBusy] = useState(false)
+  const [busy, setBusy] = useState('')
   const again = () => queries.invalidateQueries({ queryKey: keyOf(session, 'passkeys') })
-  async function run(work: () => Promise<void>) {
+  async function run(which: string, work: () => Promise<void>) {
     setFailure(null)
-    setBusy(true)
+    setBusy(which)
     try {
       await work()
     } catch (error) {
       setFailure(error instanceof PasskeyLeft ? t('console.passkeys.left') : errorText(t, language, error))
     }
-    setBusy(false)
+    setBusy('')
     await again()
   }
-  const add = () => run(async () => {
+  const add = () => run('add', async () => {
     const name = await dialogs.open<string>((close) => <NameDialog close={close} />)
     const ceremony = name && (await fresh(() => api.passkeyOptions()))
     if (!name || !ceremony) return
     await api.addPasskey({ ceremony: ceremony.ceremony, name, response: await makePasskey(ceremony) })
     announce(t('console.passkeys.added_named', { name }))
   })
-  const remove = (passkey: Passkey) => run(async () => {
+  const remove = (passkey: Passkey) => run(passkey.id, async () => {
     const sure = await dialogs.open<true>((close) => <RemoveDialog name={passkey.name} close={close} />)
     if (!sure || (await fresh(async () => { await api.removePasskey(passkey.id); return true })) === null) return
     announce(t('console.passkeys.removed_named', { name: passkey.name }))
+  })
+  const rename = (passkey: Passkey) => run(passkey.id, async () => {
+    const name = await dialogs.open<string>((close) => <NameDialog passkey={passkey} close={close} />)
+    if (!name || name === passkey.name) return
+    await api.renamePasskey(passkey.id, name)
+    announce(t('console.passkeys.renamed', { name }))
   })
   const items = passkeys.data?.items ?? []
   const possible = passkeys.data?.available && passkeysHere()
@@ -58,7 +64,7 @@ export function PasskeysCard() {
     <section className="mt-10">
       <div className="mb-4 flex flex-wrap items-center justify-between gap-4">
         <h2 className="text-lg font-semibold">{t('console.passkeys.title')}</h2>
-        {possible && <Button busy={busy} onClick={() => void add()}><Icon name="key" className="size-4.5" />{t('console.passkeys.add')}</Button>}
+        {possible && <Button busy={busy === 'add'} onClick={() => void add()}><Icon name="key" className="size-4.5" />{t('console.passkeys.add')}</Button>}
       </div>
       <Card>
         {failure && <Notice tone="bad" alert className="m-5">{failure}</Notice>}
@@ -79,6 +85,7 @@ export function PasskeysCard() {
                     {passkey.last_used_at ? <Rich k="console.passkeys.used" parts={{ time: <Time short at={passkey.last_used_at} /> }} /> : t('console.passkeys.unused')}
                   </p>
                 </div>
+                <Button aria-label={t('console.devices.rename_named', { name: passkey.name })} onClick={() => void rename(passkey)}>{t('console.devices.rename')}</Button>
                 <Button aria-label={t('console.passkeys.remove_named', { name: passkey.name })} onClick={() => void remove(passkey)}>{t('console.passkeys.remove')}</Button>
               </li>
             ))}
@@ -89,9 +96,10 @@ export function PasskeysCard() {
   )
 }
 
-function NameDialog({ close }: { close: (name: string | null) => void }) {
+/** Asks for the name of a new passkey, or of one that has one. */
+function NameDialog({ passkey, close }: { passkey?: Passkey; close: (name: string | null) => void }) {
   const { t } = useT()
-  const [name, setName] = useState('')
+  const [name, setName] = useState(passkey?.name ?? '')
   const [error, setError] = useState<string | null>(null)
   function submit(event: FormEvent) {
     event.preventDefault()
@@ -99,12 +107,12 @@ function NameDialog({ close }: { close: (name: string | null) => void }) {
     close(name.trim())
   }
   return (
-    <Modal title={t('console.passkeys.add')} onCancel={() => close(null)}>
+    <Modal title={t(passkey ? 'console.passkeys.rename_title' : 'console.passkeys.add')} onCancel={() => close(null)}>
       <form onSubmit={submit} noValidate className="contents">
-        <p className="mt-3 mb-5 text-muted">{t('console.passkeys.text')}</p>
+        {passkey ? <div className="mt-5" /> : <p className="mt-3 mb-5 text-muted">{t('console.passkeys.text')}</p>}
         <Field label={t('console.passkeys.name')} hint={t('console.passkeys.name_hint')} maxLength={64} autoComplete="off" value={name} error={error} onChange={(event) => { setName(event.target.value); setError(null) }} />
         <ModalActions>
-          <Button look="primary" type="submit">{t('console.reauth.action')}</Button>
+          <Button look="primary" type="submit">{t(passkey ? 'common.save' : 'console.reauth.action')}</Button>
           <Button onClick={() => close(null)}>{t('common.cancel')}</Button>
         </ModalActions>
       </form>

@@ -1,8 +1,8 @@
-// "Where you are signed in" on My Profile.
+// "Where you are signed in" on My Profile, and on the page of somebody else.
 
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import type { OpenSession } from '../../shared/types'
+import type { OpenSession, Person } from '../../shared/types'
 import { api } from '../api'
 import { errorText } from '../errors'
 import { useT, type Key } from '../i18n'
@@ -19,12 +19,14 @@ const methods: Record<OpenSession['method'], Key> = {
   saml: 'console.sessions.by_sso',
 }
 
-export function SessionsCard() {
+/** One's own sessions, or those `of` somebody else, for those who look after people. */
+export function SessionsCard({ of }: { of?: Person }) {
   const { t, language } = useT()
   const session = useSession()
   const queries = useQueryClient()
   const announce = useAnnounce()
-  const open = useQuery({ queryKey: keyOf(session, 'sessions'), queryFn: () => api.sessions() })
+  const key = keyOf(session, 'sessions', ...(of ? [of.id] : []))
+  const open = useQuery({ queryKey: key, queryFn: () => (of ? api.sessionsOf(of.id) : api.sessions()) })
   const [failure, setFailure] = useState<string | null>(null)
   const [busy, setBusy] = useState('')
   async function end(which: string, work: () => Promise<unknown>) {
@@ -38,20 +40,24 @@ export function SessionsCard() {
       setFailure(errorText(t, language, error))
     }
     setBusy('')
-    await queries.invalidateQueries({ queryKey: keyOf(session, 'sessions') })
+    await queries.invalidateQueries({ queryKey: key })
   }
   const items = open.data?.items ?? []
+  const endAll = () => (of ? api.endSessionsOf(of.id) : api.endOtherSessions())
+  const endOne = (id: string) => (of ? api.endSessionOf(of.id, id) : api.endSession(id))
+  const others = items.filter((s) => !s.current).length
   const name = (s: OpenSession) => (s.browser && s.os ? t('console.sessions.browser', { browser: s.browser, os: s.os }) : s.browser || t('console.sessions.unknown'))
   return (
     <section className="mt-10">
       <div className="mb-4 flex flex-wrap items-center justify-between gap-4">
-        <h2 className="text-lg font-semibold">{t('console.sessions.title')}</h2>
-        {items.length > 1 && <Button busy={busy === 'all'} onClick={() => void end('all', api.endOtherSessions)}>{t('console.sessions.end_others')}</Button>}
+        <h2 className="text-lg font-semibold">{t(of ? 'console.sessions.of' : 'console.sessions.title')}</h2>
+        {others > 0 && <Button busy={busy === 'all'} onClick={() => void end('all', endAll)}>{t(of ? 'console.sessions.end_all' : 'console.sessions.end_others')}</Button>}
       </div>
       <Card>
         {failure && <Notice tone="bad" alert className="m-5">{failure}</Notice>}
         {open.isPending && <Skeleton lines={2} className="p-6" />}
         {open.isError && !open.data && <LoadError error={open.error} retry={() => void open.refetch()} />}
+        {open.data && items.length === 0 && <p className="p-6 text-muted max-cards:p-5">{t('console.sessions.nowhere')}</p>}
         {items.length > 0 && (
           <ul className="divide-y divide-line">
             {items.map((s) => (
@@ -66,7 +72,7 @@ export function SessionsCard() {
                     <Rich k="console.sessions.since" parts={{ time: <Time at={s.signed_in_at} /> }} />{' · '}<Rich k="console.sessions.seen" parts={{ time: <Time short at={s.last_seen_at} /> }} />
                   </p>
                 </div>
-                {!s.current && <Button busy={busy === s.id} aria-label={t('console.sessions.end_named', { name: name(s) })} onClick={() => void end(s.id, () => api.endSession(s.id))}>{t('console.sessions.end')}</Button>}
+                {!s.current && <Button busy={busy === s.id} aria-label={t('console.sessions.end_named', { name: name(s) })} onClick={() => void end(s.id, () => endOne(s.id))}>{t('console.sessions.end')}</Button>}
               </li>
             ))}
           </ul>

@@ -4,7 +4,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState, type FormEvent, type ReactNode } from 'react'
 import type { Device, Recovery, RecoveryRequest } from '../../shared/types'
 import { api } from '../api'
-import { errorText } from '../errors'
+import { errorText, hasCode } from '../errors'
 import { useT, type Key } from '../i18n'
 import { usePairing } from '../pairing/open'
 import { keyOf, useSession } from '../session'
@@ -49,8 +49,8 @@ function Way({ title, children }: { title: string; children: ReactNode }) {
   )
 }
 
-/** One call at a time, with a fresh sign-in where the service wants one; what it changed is read again. */
-function useSend() {
+/** One call at a time, with a fresh sign-in where the service wants one; what it changed is read again. `limited` says what too many of them mean. */
+function useSend(limited?: Key) {
   const { t, language } = useT()
   const session = useSession()
   const queries = useQueryClient()
@@ -65,7 +65,7 @@ function useSend() {
     try {
       done = await fresh(call)
     } catch (error) {
-      setFailure(errorText(t, language, error))
+      setFailure(limited && hasCode(error, 'rate_limited') ? t(limited) : errorText(t, language, error))
     }
     setBusy(false)
     await queries.invalidateQueries({ queryKey: keyOf(session) })
@@ -77,7 +77,7 @@ function useSend() {
 function UseCode({ left }: { left: number }) {
   const { t } = useT()
   const announce = useAnnounce()
-  const { busy, failure, send } = useSend()
+  const { busy, failure, send } = useSend('console.lost.code_paused')
   const [code, setCode] = useState('')
   const [missing, setMissing] = useState(false)
   async function submit(event: FormEvent) {

@@ -26,11 +26,36 @@ const kinds: Record<string, { key: Key; tone: NoticeTone }> = {
   'confirmation.locked': { key: 'console.notices.locked', tone: 'warn' },
   'removal.held': { key: 'console.notices.removal_held', tone: 'bad' },
   'ownership.frozen': { key: 'console.notices.ownership_frozen', tone: 'bad' },
+  'session.limits_changed': { key: 'console.notices.session_limits', tone: 'info' },
   'token.regenerated': { key: 'console.notices.token_regenerated', tone: 'bad' },
+  'token.renewed': { key: 'console.notices.token_renewed', tone: 'warn' },
+  'token.renewed_support': { key: 'console.notices.token_renewed_support', tone: 'warn' },
+  'token.support_answered': { key: 'console.notices.token_answered', tone: 'good' },
+  'token.viewed': { key: 'console.notices.token_viewed', tone: 'info' },
+  'token.revoked': { key: 'console.notices.token_revoked', tone: 'bad' },
+  'token.overlap_ended': { key: 'console.notices.token_ended', tone: 'info' },
+  'token.overlap_extended': { key: 'console.notices.token_extended', tone: 'info' },
+  'token.regeneration_cancelled': { key: 'console.notices.token_cancelled', tone: 'warn' },
+  'token.expiring': { key: 'console.notices.token_expiring', tone: 'warn' },
+  'token.expired': { key: 'console.notices.token_expired', tone: 'bad' },
+  'token.overlap_ending': { key: 'console.notices.token_ending', tone: 'warn' },
+  'token.addresses_changed': { key: 'console.notices.token_addresses', tone: 'info' },
+  'token.expiry_changed': { key: 'console.notices.token_expiry', tone: 'info' },
+  'sync.stopped': { key: 'console.notices.sync_stopped', tone: 'bad' },
+  'webhook.stopped': { key: 'console.notices.webhook_stopped', tone: 'warn' },
+  'ownership.offered': { key: 'console.notices.ownership_offered', tone: 'warn' },
+  'ownership.transferred': { key: 'console.notices.ownership_transferred', tone: 'bad' },
+  'ownership.offer_declined': { key: 'console.notices.ownership_declined', tone: 'info' },
+  'ownership.offer_cancelled': { key: 'console.notices.ownership_cancelled', tone: 'info' },
+  'ownership.offer_expired': { key: 'console.notices.ownership_expired', tone: 'info' },
+  'apikey.created': { key: 'console.notices.key_created', tone: 'warn' },
+  'apikey.revoked': { key: 'console.notices.key_revoked', tone: 'warn' },
+  'apikey.expiring': { key: 'console.notices.key_expiring', tone: 'warn' },
+  'passkey.added': { key: 'console.notices.passkey_added', tone: 'warn' },
   'recovery.done': { key: 'console.notices.done', tone: 'warn' },
 }
 
-const moments = new Set(['until', 'expires_at'])
+const moments = new Set(['until', 'expires_at', 'last'])
 
 /** A kind that this console does not know yet is still said, by its name. */
 export function sentence(notice: PersonalNotice, language: Language): Sentence {

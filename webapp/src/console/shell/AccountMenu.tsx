@@ -38,6 +38,7 @@ export function AccountMenu() {
       <MenuLine />
       <MenuItem run={() => void navigate({ to: '/signin' })}>{t('console.account.another')}</MenuItem>
       <SignOut />
+      {session.sign_out_at && <SignOut at={session.sign_out_at} />}
     </Menu>
   )
 }
@@ -87,12 +88,15 @@ function Workspaces({ session }: { session: Session }) {
   })
 }
 
-function SignOut() {
+/** Out of this console, or also `at` the identity provider. */
+function SignOut({ at }: { at?: string }) {
   const { t, language } = useT()
   const dialogs = useDialogs()
   async function signOut() {
+    let to = '/'
     try {
-      await api.signOut()
+      if (at) to = (await api.signOutSSO()).url
+      else await api.signOut()
     } catch (error) {
       await dialogs.open<never>((close) => (
         <Modal title={t('console.account.signout_failed')} onCancel={() => close(null)}>
@@ -103,7 +107,7 @@ function SignOut() {
       return
     }
     chooseSlug(null)
-    location.assign('/') // a fresh page: nothing of the session stays in memory
+    location.assign(to) // a fresh page: nothing of the session stays in memory
   }
-  return <MenuItem run={() => void signOut()}>{t('console.account.signout')}</MenuItem>
+  return <MenuItem run={() => void signOut()}>{at ? t('console.account.signout_at', { name: at }) : t('console.account.signout')}</MenuItem>
 }

@@ -3,7 +3,7 @@
 import { useRouter, type ErrorComponentProps } from '@tanstack/react-router'
 import { configRoles, type Role } from '../../shared/types'
 import { errorText, roleKey, roleList } from '../errors'
-import { useT } from '../i18n'
+import { useT, type Key } from '../i18n'
 import { useSession } from '../session'
 import { Button, ButtonLink } from '../ui/button'
 import { Icon, type IconName } from '../ui/icons'
@@ -23,12 +23,12 @@ function Message({ icon, title, children, action }: { icon: IconName; title: str
 }
 
 /** 403: names the roles that may, and the one you have. */
-export function ForbiddenPage({ roles = configRoles }: { roles?: readonly Role[] }) {
+export function ForbiddenPage({ roles = configRoles, text = 'console.forbidden.text' }: { roles?: readonly Role[]; text?: Key }) {
   const { t, language } = useT()
   const { person } = useSession()
   return (
     <Message icon="lock" title={t('console.forbidden.title')} action={<ButtonLink to="/members">{t('console.back')}</ButtonLink>}>
-      {t('console.forbidden.text', { roles: roleList(t, language, roles), role: t(roleKey[person.role]) })}
+      {t(text, { roles: roleList(t, language, roles), role: t(roleKey[person.role]) })}
     </Message>
   )
 }

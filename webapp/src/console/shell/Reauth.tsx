@@ -10,6 +10,7 @@ import { Button } from '../ui/button'
 import { useDialogs } from '../ui/dialogs'
 import { Field } from '../ui/field'
 import { Modal, ModalActions } from '../ui/modal'
+import { activeSlug } from '../workspace'
 
 export type Fresh = <T>(run: () => Promise<T>) => Promise<T | null>
 
@@ -58,6 +59,19 @@ function PasswordDialog({ close }: { close: (value: true | null) => void }) {
       setError(failure instanceof PasskeyLeft ? t('console.passkeys.left') : errorText(t, language, failure))
     }
   }
+  const slug = activeSlug() ?? ''
+  const workspace = useQuery({ queryKey: ['public-workspace', slug], queryFn: () => api.workspace(slug), enabled: slug !== '' })
+  async function atProvider() {
+    if (busy) return
+    setBusy(true)
+    setError(null)
+    try {
+      location.assign((await api.beginSSO(slug, location.pathname)).url) // what was begun here is begun again afterwards
+    } catch (failure) {
+      setBusy(false)
+      setError(errorText(t, language, failure))
+    }
+  }
   return (
     <Modal title={t('console.reauth.title')} onCancel={() => close(null)}>
       <form onSubmit={(event) => void submit(event)} noValidate className="contents">
@@ -66,6 +80,7 @@ function PasswordDialog({ close }: { close: (value: true | null) => void }) {
         <ModalActions>
           <Button look="primary" type="submit" busy={busy}>{t('console.reauth.action')}</Button>
           {passkeysHere() && !!passkeys?.items.length && <Button onClick={() => void withPasskey()}>{t('console.reauth.passkey')}</Button>}
+          {workspace.data?.sso && <Button onClick={() => void atProvider()}>{t('console.signin.sso', { name: workspace.data.sso.name })}</Button>}
           <Button onClick={() => close(null)}>{t('common.cancel')}</Button>
         </ModalActions>
       </form>

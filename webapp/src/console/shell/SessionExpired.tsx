@@ -1,11 +1,12 @@
-// "Your session has ended": sign in again in the same place, with what was typed kept.
+// "Your session has ended": sign in again in the same place, with what was typed kept. Who has lost their access is told so.
 
-import { useQueryClient } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState, useSyncExternalStore, type FormEvent } from 'react'
 import type { Session } from '../../shared/types'
 import { api } from '../api'
 import { errorText } from '../errors'
 import { useT } from '../i18n'
+import { SignInWays } from '../pages/SignInWays'
 import { sessionQuery } from '../session'
 import { sessionEnd } from '../session-end'
 import { Button } from '../ui/button'
@@ -16,31 +17,49 @@ import { chooseSlug } from '../workspace'
 export function SessionExpired() {
   const ended = useSyncExternalStore(sessionEnd.subscribe, sessionEnd.happened)
   const session = useQueryClient().getQueryData(sessionQuery.queryKey)
-  return ended && session ? <SignInAgain session={session} /> : null
+  return ended && session ? <Ended session={session} /> : null
 }
 
-function SignInAgain({ session }: { session: Session }) {
+function Ended({ session }: { session: Session }) {
+  const { t } = useT()
+  const why = useQuery({ queryKey: ['session-end'], queryFn: () => api.sessionState(), staleTime: 0, gcTime: 0 })
+  const leave = () => location.assign(`/w/${encodeURIComponent(session.workspace.slug)}`) // a fresh page, with nothing of the old session
+  if (why.data?.state !== 'deactivated') return <SignInAgain session={session} leave={leave} />
+  return (
+    <Modal title={t('console.ended.title')} onCancel={() => undefined}>
+      <p className="mt-3 mb-5">{t('console.error.deactivated')}</p>
+      <ModalActions><Button look="primary" onClick={leave}>{t('console.ended.leave')}</Button></ModalActions>
+    </Modal>
+  )
+}
+
+function SignInAgain({ session, leave }: { session: Session; leave: () => void }) {
   const { t, language } = useT()
   const queries = useQueryClient()
   const [password, setPassword] = useState('')
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<string | null>(null)
   const { slug } = session.workspace
+  const workspace = useQuery({ queryKey: ['public-workspace', slug], queryFn: () => api.workspace(slug) })
+  async function enter() {
+    chooseSlug(slug)
+    const now = await api.session()
+    if (now.person.id !== session.person.id) return location.assign('/') // somebody else: nothing on this page is theirs
+    sessionEnd.over()
+    await queries.invalidateQueries()
+  }
   async function submit(event: FormEvent) {
     event.preventDefault()
     if (busy) return
     setBusy(true)
     try {
       await api.signIn({ workspace: slug, email: session.person.email, password })
-      chooseSlug(slug)
-      sessionEnd.over()
-      await queries.invalidateQueries()
+      await enter()
     } catch (failure) {
       setBusy(false)
       setError(errorText(t, language, failure))
     }
   }
-  const leave = () => location.assign(`/w/${encodeURIComponent(slug)}`) // a fresh page, with nothing of the old session
   return (
     <Modal title={t('console.ended.title')} onCancel={() => undefined}>
       <form onSubmit={(event) => void submit(event)} noValidate className="contents">
@@ -54,6 +73,7 @@ function SignInAgain({ session }: { session: Session }) {
           <Button onClick={leave}>{t('console.ended.leave')}</Button>
         </ModalActions>
       </form>
+      <SignInWays slug={slug} sso={workspace.data?.sso} next={location.pathname} done={enter} />
     </Modal>
   )
 }

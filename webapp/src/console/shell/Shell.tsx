@@ -7,9 +7,11 @@ import { clock } from '../../shared/format'
 import { api } from '../api'
 import { useT, type Key } from '../i18n'
 import { keyOf, mayConfigure, SessionContext, useSession, useSessionQuery } from '../session'
+import { DialogHost } from '../ui/dialogs'
 import { Icon, Mark, type IconName } from '../ui/icons'
 import { Badge } from '../ui/parts'
 import { AccountMenu } from './AccountMenu'
+import { SessionWatch } from './SessionWatch'
 import { useBrand } from './title'
 
 export function Shell() {
@@ -19,7 +21,9 @@ export function Shell() {
   if (!session) return null
   return (
     <SessionContext value={session}>
-      <Frame key={session.workspace.id} />
+      <DialogHost>
+        <Frame key={session.workspace.id} />
+      </DialogHost>
     </SessionContext>
   )
 }
@@ -32,6 +36,7 @@ function Frame() {
       <Sidebar />
       <main id="content" tabIndex={-1} className="min-w-0">
         <OfflineBanner />
+        <SessionWatch />
         <div className="mx-auto max-w-5xl px-10 py-9 max-nav:px-6 max-cards:px-4 max-cards:py-6"><Outlet /></div>
       </main>
     </div>
@@ -78,9 +83,10 @@ function Sidebar() {
   )
 }
 
-const pages: { to: '/members' | '/teams' | '/settings/workspace'; key: Key; icon: IconName; configuring?: true }[] = [
+const pages: { to: '/members' | '/teams' | '/activity' | '/settings/workspace'; key: Key; icon: IconName; configuring?: true }[] = [
   { to: '/members', key: 'console.nav.members', icon: 'members' },
   { to: '/teams', key: 'console.nav.teams', icon: 'teams' },
+  { to: '/activity', key: 'console.nav.activity', icon: 'clock', configuring: true },
   { to: '/settings/workspace', key: 'console.nav.settings', icon: 'settings', configuring: true },
 ]
 

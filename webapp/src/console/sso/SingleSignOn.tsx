@@ -2,7 +2,8 @@
 
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import type { IdentityProvider, IdentityProviderSettings } from '../../shared/types'
+import { ApiError } from '../../shared/api'
+import type { IdentityProvider, IdentityProviderSettings, ProviderSettings } from '../../shared/types'
 import { api } from '../api'
 import { errorText, ssoErrorText } from '../errors'
 import { useT, type Key } from '../i18n'
@@ -16,6 +17,7 @@ import { Notice } from '../ui/notice'
 import { Badge, LoadError, Rich, Skeleton, Time, type BadgeTone } from '../ui/parts'
 import { Domains } from './Domains'
 import { ProviderForm } from './ProviderForm'
+import { SamlFacts } from './Saml'
 import { stateOf, type State } from './settings'
 
 const states: Record<State, { tone: BadgeTone; word: Key; next: Key }> = {
@@ -61,6 +63,16 @@ function Loaded({ settings, mayChange }: { settings: IdentityProviderSettings; m
     await queries.invalidateQueries({ queryKey: keyOf(session, 'identity-provider') })
     return ok
   }
+  /** Saves, and says why not, so that the form can mark the field. */
+  async function save(form: ProviderSettings): Promise<ApiError | null> {
+    const refused: ApiError[] = []
+    const ok = await run('save', () => api.saveIdentityProvider(form).catch((error: unknown) => {
+      if (error instanceof ApiError) refused.push(error)
+      throw error
+    }), 'console.sso.saved')
+    if (ok) setEditing(false)
+    return ok ? null : (refused[0] ?? null)
+  }
   const { provider } = settings
   const state = stateOf(provider)
   return (
@@ -74,10 +86,10 @@ function Loaded({ settings, mayChange }: { settings: IdentityProviderSettings; m
       </div>
       {failure && <Notice tone="bad" alert>{failure}</Notice>}
       {editing && (
-        <ProviderForm settings={settings} busy={busy === 'save'} cancel={() => setEditing(false)}
-          save={async (form) => { if (await run('save', () => api.saveIdentityProvider(form), 'console.sso.saved')) setEditing(false) }} />
+        <ProviderForm settings={settings} busy={busy} run={run} cancel={() => setEditing(false)} save={save} />
       )}
       {provider && !editing && <Facts provider={provider} />}
+      {provider?.saml && !editing && <SamlFacts provider={provider} settings={settings} mayChange={mayChange} busy={busy} run={run} />}
       {provider && !editing && mayChange && <Actions provider={provider} state={state} busy={busy} run={run} />}
       {provider && !editing && <Domains settings={settings} mayChange={mayChange} busy={busy} run={run} />}
     </div>
@@ -90,7 +102,9 @@ function Facts({ provider }: { provider: IdentityProvider }) {
   return (
     <dl className="grid gap-x-5 gap-y-3 text-sm cards:grid-cols-2">
       <Fact term={t('console.sso.issuer')}>{provider.issuer}</Fact>
-      <Fact term={t('console.sso.client_id')}>{provider.client_id}</Fact>
+      {provider.saml
+        ? <Fact term={t('console.saml.sso_url')}>{provider.saml.sso_url}</Fact>
+        : <Fact term={t('console.sso.client_id')}>{provider.client_id}</Fact>}
       <Fact term={t('console.sso.claim')}>{t(provider.link_by === 'user_name' ? 'console.sso.link_user_name' : 'console.sso.link_external_id', { claim: provider.claim })}</Fact>
       {test && (
         <Fact term={t('console.sso.last_test')}>

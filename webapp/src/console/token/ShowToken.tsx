@@ -2,6 +2,7 @@
 // into markup, so that neither the page's source nor its history holds it.
 
 import { useCallback, useEffect, useId, useLayoutEffect, useRef, useState, useSyncExternalStore } from 'react'
+import { dateTime } from '../../shared/format'
 import type { Revealed } from '../../shared/types'
 import { api } from '../api'
 import { useT, type Key } from '../i18n'
@@ -15,6 +16,7 @@ import { Notice } from '../ui/notice'
 import { Rich, Time } from '../ui/parts'
 import { guardToken, type Loss } from './guard'
 import { masked, type Secret } from './secret'
+import { Steps } from './Troubles'
 
 /** The person has just confirmed who they are in order to see it. */
 const tokenVisibleOnOpen = true
@@ -30,6 +32,10 @@ interface Props {
   tokenId: string | null
   by?: string | null
   lastUsedAt?: string | null
+  /** It has just been made: the way into the identity provider is shown as well. */
+  renewed?: boolean
+  /** The provider's name, as its calls told. */
+  client?: string
   close: () => void
 }
 
@@ -94,7 +100,7 @@ function Lost({ why }: { why: Loss }) {
   return <Notice tone="bad" alert className="mt-6">{t(losses[why])}</Notice>
 }
 
-function Value({ secret, info, confirmationId, by, lastUsedAt, leave }: Props & { leave: () => void }) {
+function Value({ secret, info, confirmationId, by, lastUsedAt, renewed = false, client = '', leave }: Props & { leave: () => void }) {
   const { t } = useT()
   const announce = useAnnounce()
   const { visible, show, hide, why, keep, setKeep } = useMasking(confirmationId)
@@ -130,7 +136,7 @@ function Value({ secret, info, confirmationId, by, lastUsedAt, leave }: Props & 
   return (
     <>
       <div className="mt-6">
-        <label htmlFor={id} className="mb-1.5 block text-sm font-medium">{t('console.token.label')}</label>
+        <label htmlFor={id} className="mb-1.5 block text-sm font-medium">{t(info.previous ? 'console.token.new' : 'console.token.label')}</label>
         <textarea
           ref={box} id={id} data-testid="token-value" readOnly rows={1} tabIndex={-1} autoComplete="off" spellCheck={false} translate="no"
           className="field-sizing-content block min-h-11 w-full resize-none rounded-lg border border-edge bg-sunken px-3 py-2.5 font-mono text-sm [word-break:break-all]"
@@ -149,12 +155,32 @@ function Value({ secret, info, confirmationId, by, lastUsedAt, leave }: Props & 
           {t('console.token.keep')}
         </label>
       </div>
+      {info.previous?.valid_until && <Old hint={info.previous.hint} until={info.previous.valid_until} />}
+      {renewed && (
+        <section className="mt-6 border-t border-line pt-6">
+          <h3 className="font-semibold">{t('console.token.next')}</h3>
+          <Steps client={client} shown />
+        </section>
+      )}
       <div className="mt-6 border-t border-line pt-6">
         <CopyField label={t('console.idp.tenant_url')} value={info.tenant_url} />
       </div>
       <Notice tone="info" className="mt-6"><strong className="font-semibold">{t('console.token.tip_label')}</strong> {t('console.token.tip')}</Notice>
       <Meta info={info} by={by} lastUsedAt={lastUsedAt} />
     </>
+  )
+}
+
+/** The old token of an overlap: how long it works; its value is not here. */
+function Old({ hint, until }: { hint: string; until: string }) {
+  const { t, language } = useT()
+  const id = useId()
+  return (
+    <div className="mt-6">
+      <label htmlFor={id} className="mb-1.5 block text-sm font-medium">{t('console.token.old', { time: dateTime(new Date(until), language) })}</label>
+      <input id={id} readOnly tabIndex={-1} value={masked(hint)} translate="no"
+        className="block min-h-11 w-full rounded-lg border border-edge bg-sunken px-3 py-2.5 font-mono text-sm text-muted" />
+    </div>
   )
 }
 
@@ -167,7 +193,6 @@ function Meta({ info, by, lastUsedAt }: { info: RevealedInfo; by?: string | null
       {info.expires_at ? <Rich k="console.token.expires" parts={{ time: <Time at={info.expires_at} /> }} /> : t('console.token.never_expires')}
       {' · '}
       {lastUsedAt ? <Rich k="console.token.last_used" parts={{ time: <Time at={lastUsedAt} /> }} /> : t('console.token.never_used')}
-      {info.previous?.valid_until && <><br /><Rich k="console.token.previous" values={{ hint: info.previous.hint }} parts={{ time: <Time at={info.previous.valid_until} /> }} /></>}
     </p>
   )
 }

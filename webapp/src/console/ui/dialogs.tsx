@@ -20,6 +20,7 @@ export function useDialogs(): Dialogs {
 
 interface Entry { id: number; element: ReactNode; leave: () => void }
 
+/** Dialogs opened below it stand in it: the shell has one of its own, whose dialogs know the session. */
 export function DialogHost({ children }: { children: ReactNode }) {
   const [entries, setEntries] = useState<Entry[]>([])
   const latest = useRef(entries)
@@ -40,6 +41,8 @@ export function DialogHost({ children }: { children: ReactNode }) {
   useEffect(() => router.subscribe('onBeforeNavigate', (event) => {
     if (event.pathChanged) latest.current.forEach((entry) => entry.leave())
   }), [router])
+  // So does the end of what stands around them: nobody waits for a dialog that is gone.
+  useEffect(() => () => latest.current.forEach((entry) => entry.leave()), [])
   const dialogs = useMemo<Dialogs>(() => ({ open }), [open])
   return (
     <DialogsContext value={dialogs}>

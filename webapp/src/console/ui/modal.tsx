@@ -9,6 +9,8 @@ interface ModalProps {
   /** Esc, and whatever else the browser closes a dialog with. */
   onCancel: () => void
   wide?: boolean
+  /** At the page's side, as high as the page. */
+  side?: boolean
   describedBy?: string
   /** Where the focus goes back to, when that is not the element that had it. */
   returnTo?: RefObject<HTMLElement | null>
@@ -17,7 +19,7 @@ interface ModalProps {
 }
 
 /** Mounted is open. The title has the focus first, so that a key pressed by chance does nothing. */
-export function Modal({ title, children, onCancel, wide = false, describedBy, returnTo, ownRegions = false }: ModalProps) {
+export function Modal({ title, children, onCancel, wide = false, side = false, describedBy, returnTo, ownRegions = false }: ModalProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const heading = useRef<HTMLHeadingElement>(null)
   const titleId = useId()
@@ -34,6 +36,7 @@ export function Modal({ title, children, onCancel, wide = false, describedBy, re
     }
   }, [returnTo])
   const width = wide ? 'w-[min(38rem,calc(100vw-2rem))]' : 'w-[min(30rem,calc(100vw-2rem))]'
+  const place = side ? 'my-0 me-0 ms-auto h-dvh max-h-none w-[min(46rem,100vw)] rounded-l-2xl' : `m-auto max-h-[calc(100dvh-2rem)] rounded-2xl ${width}`
   const body = (
     <div className="p-7 max-cards:flex max-cards:min-h-dvh max-cards:flex-col max-cards:p-5">
       <h2 id={titleId} ref={heading} tabIndex={-1} className="text-xl font-semibold">{title}</h2>
@@ -51,7 +54,7 @@ export function Modal({ title, children, onCancel, wide = false, describedBy, re
         onCancel()
       }}
       onClose={(event) => { if (event.target === event.currentTarget && !event.currentTarget.open) onCancel() }}
-      className={`modal m-auto max-h-[calc(100dvh-2rem)] overflow-y-auto rounded-2xl border border-line bg-raised shadow-pop ${width} max-cards:m-0 max-cards:h-dvh max-cards:max-h-none max-cards:w-screen max-cards:rounded-none max-cards:border-0`}
+      className={`modal overflow-y-auto border border-line bg-raised shadow-pop ${place} max-cards:m-0 max-cards:h-dvh max-cards:max-h-none max-cards:w-screen max-cards:rounded-none max-cards:border-0`}
     >
       {ownRegions ? body : <LiveRegions>{body}</LiveRegions>}
     </dialog>

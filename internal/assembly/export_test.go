@@ -1,0 +1,6 @@
+package assembly
+
+import "context"
+
+// TellSilence is tellSilence for tests.
+func TellSilence(ctx context.Context, m *Domains) error { return m.tellSilence(ctx) }

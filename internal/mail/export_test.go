@@ -1,0 +1,17 @@
+package mail
+
+import (
+	"maps"
+	"slices"
+)
+
+// SentenceKey is sentenceKey for tests.
+var SentenceKey = sentenceKey
+
+// Kinds are the kinds of notice that mails know.
+func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
+
+// Compose is a mail of a kind without parameters.
+func Compose(language, kind string) Message {
+	return compose(language, kind, filling{Brand: "Countersign", Workspace: "Acme", Name: "Ana"})
+}

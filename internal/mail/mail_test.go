@@ -1,0 +1,378 @@
+package mail_test
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"io"
+	"mime/quotedprintable"
+	"net"
+	"net/http/httptest"
+	stdmail "net/mail"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
+
+	"github.com/countersign/countersign/internal/actor"
+	"github.com/countersign/countersign/internal/apitest"
+	"github.com/countersign/countersign/internal/assembly"
+	"github.com/countersign/countersign/internal/audit"
+	"github.com/countersign/countersign/internal/database"
+	"github.com/countersign/countersign/internal/dbtest"
+	"github.com/countersign/countersign/internal/directory"
+	"github.com/countersign/countersign/internal/mail"
+	"github.com/countersign/countersign/internal/notice"
+	"github.com/countersign/countersign/internal/signin"
+)
+
+// post is a real mail server that keeps what it takes.
+type post struct {
+	mu     sync.Mutex
+	mails  []string
+	refuse func(to string) error
+	login  string // who signed in last
+	came   chan string
+}
+
+func (p *post) NewSession(*smtp.Conn) (smtp.Session, error) { return &visit{p: p}, nil }
+
+type visit struct {
+	p  *post
+	to string
+}
+
+func (v *visit) AuthMechanisms() []string { return []string{sasl.Plain} }
+func (v *visit) Auth(string) (sasl.Server, error) {
+	return sasl.NewPlainServer(func(_, user, password string) error {
+		if password != "hush hush" {
+			return smtp.ErrAuthFailed
+		}
+		v.p.mu.Lock()
+		defer v.p.mu.Unlock()
+		v.p.login = user
+		return nil
+	}), nil
+}
+func (v *visit) Mail(string, *smtp.MailOptions) error { return nil }
+func (v *visit) Rcpt(to string, _ *smtp.RcptOptions) error {
+	v.p.mu.Lock()
+	defer v.p.mu.Unlock()
+	v.to = to
+	if v.p.refuse != nil {
+		return v.p.refuse(to)
+	}
+	return nil
+}
+func (v *visit) Data(r io.Reader) error {
+	m, err := stdmail.ReadMessage(r)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(quotedprintable.NewReader(m.Body))
+	if err != nil {
+		return err
+	}
+	b := ""
+	for name, values := range m.Header {
+		b += name + ": " + strings.Join(values, ", ") + "\r\n"
+	}
+	b += "\r\n" + string(body)
+	v.p.mu.Lock()
+	v.p.mails = append(v.p.mails, b)
+	v.p.mu.Unlock()
+	v.p.came <- b
+	return nil
+}
+func (v *visit) Reset()        {}
+func (v *visit) Logout() error { return nil }
+
+// start serves p until the test ends and is a sender to it.
+func (p *post) start(t *testing.T, user string) *mail.Sender {
+	t.Helper()
+	p.came = make(chan string, 100)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := smtp.NewServer(p)
+	server.Domain = "mail.acme.test"
+	certified := httptest.NewTLSServer(nil) // lends its certificate, so that STARTTLS is spoken
+	t.Cleanup(certified.Close)
+	server.TLSConfig = certified.TLS
+	roots := x509.NewCertPool()
+	roots.AddCert(certified.Certificate())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = server.Serve(l) }()
+	t.Cleanup(func() { _, _ = server.Close(), l.Close(); <-ended }) // Close knows the listener only once Serve has begun
+	sender, err := mail.NewSender("smtp://"+user+l.Addr().String(), "Countersign <no-reply@acme.test>", roots)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sender
+}
+
+func (p *post) next(t *testing.T) string {
+	t.Helper()
+	select {
+	case m := <-p.came:
+		return m
+	case <-time.After(time.Minute):
+		t.Fatal("no mail came")
+		return ""
+	}
+}
+
+// each runs do in a service with a mail server, whose outbox runs.
+func each(t *testing.T, do func(t *testing.T, w *apitest.World, p *post)) {
+	for _, d := range dbtest.Dialects {
+		t.Run(d, func(t *testing.T) {
+			p := &post{}
+			sender := p.start(t, "")
+			w := apitest.With(t, dbtest.URL(t, d), func(deps *assembly.Deps) { deps.Mail, deps.Brand = sender, "Countersign" })
+			do(t, w, p)
+		})
+	}
+}
+
+func tell(w *apitest.World, to actor.Actor, kind string, params notice.Params) {
+	w.T.Helper()
+	w.InTx(func(tx database.Tx) error {
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		return notice.Tell(tx, to.Workspace, []string{to.Person}, kind, params, now)
+	})
+}
+
+// run runs the outbox until the test ends.
+func run(t *testing.T, w *apitest.World) {
+	ctx, stop := context.WithCancel(w.Ctx)
+	ended := make(chan struct{})
+	go func() { defer close(ended); w.Outbox.Run(ctx) }()
+	t.Cleanup(func() { stop(); <-ended })
+}
+
+// until waits for something that the outbox brings about.
+func until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick, late := time.NewTicker(10*time.Millisecond), time.After(time.Minute)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+func handOn(w *apitest.World) int {
+	w.T.Helper()
+	n, err := w.Mail.HandOn(w.Ctx)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return n
+}
+
+func TestANoticeIsMailedOnceInTheConsolesWords(t *testing.T) {
+	each(t, func(t *testing.T, w *apitest.World, p *post) {
+		ana := w.Workspace("acme")
+		tell(w, ana, "device.added", notice.Params{"device": "Pixel\r\nBcc: eve@evil.test"})
+		if n := handOn(w); n != 1 {
+			t.Fatalf("%d notices were handed on", n)
+		}
+		if n := handOn(w); n != 0 {
+			t.Errorf("%d were handed on twice", n)
+		}
+		run(t, w)
+		m := p.next(t)
+		head, body, _ := strings.Cut(m, "\r\n\r\n")
+		for _, want := range []string{"To: ", "ana@acme.test", "From: \"Countersign\" <no-reply@acme.test>", "Auto-Submitted: auto-generated", "Subject: "} {
+			if !strings.Contains(head, want) {
+				t.Errorf("the head lacks %q:\n%s", want, head)
+			}
+		}
+		if strings.Contains(head, "eve@evil.test") || !strings.Contains(body, "A new phone was added: Pixel") || !strings.Contains(body, "/notices") {
+			t.Errorf("%s", m)
+		}
+	})
+}
+
+func TestWhoIsNotMailed(t *testing.T) {
+	each(t, func(t *testing.T, w *apitest.World, p *post) {
+		ana := w.Workspace("acme")
+		ben := w.Colleague(ana, "ben", directory.Admin)
+		off := mail.Settings{Language: "de", Off: []string{"removal.held"}}
+		if err := w.Mail.Change(w.Ctx, ana, off); err != nil {
+			t.Fatal(err)
+		}
+		tell(w, ana, "removal.held", nil)                              // turned off
+		tell(w, ben, "device.added", notice.Params{"device": "Pixel"}) // gone before the mail is written
+		w.InTx(func(tx database.Tx) error {                            // too old
+			now, err := tx.Now()
+			if err != nil {
+				return err
+			}
+			return notice.Tell(tx, ana.Workspace, []string{ana.Person}, "device.added", notice.Params{"device": "Old"}, now.Add(-25*time.Hour))
+		})
+		handOn(w)
+		gone := false
+		if _, err := w.Directory.Change(w.Ctx, ana, ben.Person, nil, &gone); err != nil {
+			t.Fatal(err)
+		}
+		tell(w, ana, "recovery.code_used", notice.Params{"person": "Ana Kovač", "left": 9})
+		handOn(w)
+		run(t, w)
+		if m := p.next(t); !strings.Contains(m, "Wiederherstellungscode") {
+			t.Errorf("a mail that should not have come, or not in German:\n%s", m)
+		}
+		until(t, "the outbox is empty", func() bool { n, err := w.Outbox.Stats(w.Ctx); return err == nil && n.Waiting == 0 })
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if len(p.mails) != 1 {
+			t.Errorf("%d mails, want 1: %q", len(p.mails), p.mails)
+		}
+	})
+}
+
+func TestAMailServerThatIsBusyIsAskedAgainAndOneThatRefusesIsNot(t *testing.T) {
+	each(t, func(t *testing.T, w *apitest.World, p *post) {
+		ana := w.Workspace("acme")
+		tries := 0
+		p.refuse = func(string) error {
+			if tries++; tries == 1 {
+				return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "greylisted"}
+			}
+			return nil
+		}
+		tell(w, ana, "device.added", notice.Params{"device": "Pixel"})
+		handOn(w)
+		run(t, w)
+		until(t, "the first try has failed", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return tries == 1 })
+		w.Offset.Advance(time.Minute)
+		w.Outbox.Wake()
+		p.next(t)
+
+		p.mu.Lock()
+		p.refuse = func(string) error {
+			return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such mailbox"}
+		}
+		p.mu.Unlock()
+		tell(w, ana, "device.removed", notice.Params{"device": "Pixel"})
+		handOn(w)
+		w.Outbox.Wake()
+		until(t, "the refusal is in the audit", func() bool {
+			events, err := audit.Newest(w.DB.Read(w.Ctx), ana.Workspace, 50)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range events {
+				if e.Event == "mail.refused" && strings.Contains(e.Detail["answer"].(string), "no such mailbox") {
+					return true
+				}
+			}
+			return false
+		})
+	})
+}
+
+func TestAPasswordLinkIsMadeWhenItsMailIs(t *testing.T) {
+	each(t, func(t *testing.T, w *apitest.World, p *post) {
+		ana := w.Workspace("acme")
+		ben := w.Colleague(ana, "ben", directory.Admin)
+		w.InTx(func(tx database.Tx) error { return w.Mail.PasswordLink(tx, ben.Workspace, ben.Person) })
+		var links int64
+		if err := w.DB.Read(w.Ctx).Raw("SELECT COUNT(*) FROM password_links").Scan(&links).Error; err != nil || links != 0 {
+			t.Fatalf("%d links before the mail, %v", links, err)
+		}
+		run(t, w)
+		m := p.next(t)
+		link := regexp.MustCompile(`/set-password#(\S+)`).FindStringSubmatch(m)
+		if link == nil {
+			t.Fatalf("no link in\n%s", m)
+		}
+		if err := w.Signin.SetPassword(w.Ctx, signin.Browser{}, link[1], "correct horse battery"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestTheTestMailSaysWhatTheServerSaid(t *testing.T) {
+	each(t, func(t *testing.T, w *apitest.World, p *post) {
+		ana := w.Workspace("acme")
+		if to, err := w.Mail.Test(w.Ctx, ana); err != nil || to != "ana@acme.test" {
+			t.Fatalf("%q, %v", to, err)
+		}
+		if _, err := w.Mail.Test(w.Ctx, ana); err == nil || !strings.Contains(err.Error(), "just now") {
+			t.Errorf("two at once: %v", err)
+		}
+		w.Offset.Advance(time.Minute)
+		p.mu.Lock()
+		p.refuse = func(string) error { return &smtp.SMTPError{Code: 554, Message: "relay access denied"} }
+		p.mu.Unlock()
+		if _, err := w.Mail.Test(w.Ctx, ana); !errors.Is(err, mail.ErrFailed) || !strings.Contains(err.Error(), "relay access denied") {
+			t.Errorf("refused: %v", err)
+		}
+	})
+}
+
+func TestThePasswordOfTheMailServerStaysHere(t *testing.T) {
+	p := &post{}
+	good := p.start(t, "robot:hush%20hush@")
+	if err := good.Send(t.Context(), mail.Message{ID: "x", To: "ana@acme.test", Subject: "s"}); err != nil {
+		t.Fatal(err)
+	}
+	if p.login != "robot" {
+		t.Errorf("signed in as %q", p.login)
+	}
+	q := &post{}
+	bad := q.start(t, "robot:not%20hush@")
+	if err := bad.Send(t.Context(), mail.Message{ID: "x", To: "ana@acme.test"}); err == nil || strings.Contains(err.Error(), "not hush") {
+		t.Errorf("a wrong password: %v", err)
+	}
+}
+
+func TestAServerElsewhereHasToSpeakTLS(t *testing.T) {
+	for _, address := range []string{"", "http://x", "smtp://", "smtp://x:y", "mail.acme.test"} {
+		if _, err := mail.NewSender(address, "a@b.test", nil); err == nil {
+			t.Errorf("%q was taken for a mail server", address)
+		}
+	}
+	if _, err := mail.NewSender("smtp://x", "nobody", nil); err == nil {
+		t.Error("a sender without an address was taken")
+	}
+}
+
+// TestEveryNoticeHasItsMail compares the kinds that the console has sentences for with those that mails have.
+func TestEveryNoticeHasItsMail(t *testing.T) {
+	source, err := os.ReadFile(filepath.Join("..", "..", "webapp", "src", "console", "recovery", "notices.ts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := regexp.MustCompile(`'([a-z_]+\.[a-z_]+)': \{ key: '([a-z_.]+)'`).FindAllStringSubmatch(string(source), -1)
+	if len(told) < 20 {
+		t.Fatalf("%d kinds found in notices.ts", len(told))
+	}
+	for _, k := range told {
+		if key := mail.SentenceKey(k[1], nil); key != k[2] {
+			t.Errorf("%s: the console says %s, a mail %q (internal/mail/events.go)", k[1], k[2], key)
+		}
+	}
+	for _, kind := range mail.Kinds() {
+		for _, l := range mail.Languages {
+			m := mail.Compose(l, kind)
+			if strings.Contains(m.Subject+m.Text, "{{") || strings.Contains(m.Subject, kind) {
+				t.Errorf("%s in %s: %q, %q", kind, l, m.Subject, m.Text)
+			}
+		}
+	}
+}

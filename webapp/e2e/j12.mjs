@@ -1,0 +1,99 @@
+// J12: the auditor exports. What was done in the journeys before is found, opened, exported in three forms, and checked offline; one changed
+// byte is named.
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { must, same } from './kit/check.mjs'
+
+const day = 24 * 3600_000
+
+export async function j12(world, person, outsider) {
+  const { desk } = person
+  const { page } = desk
+  await world.step('J12.1 the activity of the quarter, by kind', async () => {
+    await desk.goto('/members')
+    await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Activity', exact: true }).click()
+    await desk.heading('Activity').waitFor()
+    await page.getByRole('table').waitFor()
+    await desk.look('S17 activity')
+    await page.getByLabel('Kind').selectOption({ label: 'SCIM tokens' })
+    await page.getByRole('cell', { name: `${person.name} viewed the SCIM token.` }).first().waitFor()
+    await page.getByLabel('From day').fill(new Date(Date.now() + world.ahead - 90 * day).toISOString().slice(0, 10))
+    await page.waitForURL(/kind=tokens.*from=/)
+    await page.getByRole('cell', { name: `${person.name} viewed the SCIM token.` }).first().waitFor()
+    same(await page.getByRole('cell', { name: /signed in\.$/ }).count(), 0, 'sign-ins under the filter for tokens')
+    await page.reload() // the filters are in the address
+    await page.getByRole('cell', { name: `${person.name} viewed the SCIM token.` }).first().waitFor()
+    await desk.look('S17 filtered')
+  })
+  await world.step('J12.1 one event, with its seal', async () => {
+    await page.getByRole('button', { name: `${person.name} viewed the SCIM token.` }).first().click()
+    const event = desk.dialog('Event')
+    await event.getByText('Sealed', { exact: true }).waitFor()
+    await event.getByText(/^sha256:[0-9a-f]{64}$/).waitFor()
+    await desk.look('S17 one event')
+    await page.keyboard.press('Escape')
+    await event.waitFor({ state: 'hidden' })
+  })
+  await world.step('J12 nothing is found, and the way back', async () => {
+    await page.getByLabel('Search').fill('nothing is called like this')
+    await page.getByText('No event matches').waitFor()
+    await desk.look('S17 nothing found')
+    await page.getByRole('button', { name: 'Clear filters' }).click()
+    await page.getByRole('table').waitFor()
+  })
+  const csv = await world.step('J12.2 a spreadsheet', async () => {
+    await page.getByLabel('Kind').selectOption({ label: 'SCIM tokens' })
+    await page.waitForURL(/kind=tokens/)
+    await desk.button('Export…').click()
+    await desk.look('S17 export')
+    const text = (await saved(world, desk, 'Download CSV', 'activity.csv')).toString('utf8')
+    must(text.startsWith('\uFEFFTime (UTC),Event,'), 'the head of the spreadsheet')
+    must(text.includes(',token.viewed,') && !text.includes(',session.started,'), 'the spreadsheet holds something else than the filter chose')
+    const cells = text.slice(1).split(/\r\n/).flatMap((line) => line.split(','))
+    same(cells.filter((cell) => /^"?[=+\-@\t]/.test(cell)).length, 0, 'cells that are formulas')
+    await page.getByText('The link works for 24 hours.', { exact: false }).waitFor()
+    return text
+  })
+  const lines = await world.step('J12.2 lines of JSON', async () => {
+    const text = (await saved(world, desk, 'Download JSONL', 'activity.jsonl')).toString('utf8')
+    for (const line of text.trim().split('\n')) must(JSON.parse(line).event.startsWith('token.') || JSON.parse(line).event.startsWith('reveals.'), 'an event of another kind')
+    return text
+  })
+  await world.step('J12.3 and 4: a signed export is checked on another machine', async () => {
+    const began = performance.now()
+    const file = await saved(world, desk, 'Download signed export', 'activity.zip')
+    world.figures.note('signed export', performance.now() - began)
+    const good = await world.control.ask('verify', { path: join(world.folder, 'activity.zip') })
+    must(good.code === 0 && /^OK, \d+ events, chain unbroken/m.test(good.said), `the verifier says: ${good.said}`)
+    const at = file.indexOf('token.viewed')
+    must(at > 0, 'the signed export tells of no token that was viewed')
+    file[at] ^= 1
+    await writeFile(join(world.folder, 'changed.zip'), file)
+    const bad = await world.control.ask('verify', { path: join(world.folder, 'changed.zip') })
+    must(bad.code === 1 && /BROKEN: event \d+ \(evt_/.test(bad.said), `the verifier says: ${bad.said}`)
+    await page.keyboard.press('Escape')
+    for (const [where, text] of [['the CSV', csv], ['the JSONL', lines], ['the signed export', file.toString('latin1')]]) await desk.tell(where, text)
+  })
+  await world.step('J12 the exports are events themselves', async () => {
+    await page.getByLabel('Kind').selectOption({ label: 'Activity and exports' })
+    await page.getByRole('cell', { name: `${person.name} downloaded an export of the activity (signed).` }).first().waitFor()
+    await page.getByRole('cell', { name: 'Sealed' }).first().waitFor()
+  })
+  await world.step('J12 not for everybody', async () => {
+    const other = outsider.desk
+    await other.goto('/members')
+    await other.heading('All Members').waitFor()
+    same(await other.page.getByRole('link', { name: 'Activity', exact: true }).count(), 0, 'the way to the activity for a User')
+    await other.goto('/activity')
+    await other.page.getByText('role to see the activity').waitFor()
+    await other.look('S17 forbidden')
+  })
+}
+
+/** Presses a button of the export dialog and keeps what the browser downloads. */
+async function saved(world, desk, name, as) {
+  const [download] = await Promise.all([desk.page.waitForEvent('download', { timeout: 60_000 }), desk.button(name).click()])
+  const file = join(world.folder, as)
+  await download.saveAs(file)
+  return readFile(file)
+}

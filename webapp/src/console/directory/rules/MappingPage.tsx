@@ -1,0 +1,155 @@
+// Attribute mapping: which attributes of the directory feed which field, with a preview over everybody before anything is saved.
+
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useId, useState } from 'react'
+import { ApiError } from '../../../shared/api'
+import { errorText } from '../../errors'
+import { useT, type Key } from '../../i18n'
+import { keyOf, mayManagePeople, useSession } from '../../session'
+import { useAnnounce } from '../../ui/announce'
+import { Button } from '../../ui/button'
+import { Icon } from '../../ui/icons'
+import { Notice } from '../../ui/notice'
+import { Badge, Card, LoadError, Skeleton } from '../../ui/parts'
+import { Cell, Row, Table } from '../../ui/table'
+import { directoryApi } from '../api'
+import { DirectoryPage } from '../frame'
+import type { Mapping, MappingField, MappingPreview } from '../types'
+import { changedFields, ownSources } from './order'
+
+const words: Record<string, Key> = {
+  name: 'console.map.name', email: 'console.map.email', title: 'console.map.title_field', department: 'console.map.department', employee_number: 'console.map.employee_number',
+  organization: 'console.map.organization', phone: 'console.map.phone', locale: 'console.map.locale', timezone: 'console.map.timezone',
+}
+const locked = new Set(['name', 'email'])
+
+export function MappingPage() {
+  const { t } = useT()
+  const session = useSession()
+  const mapping = useQuery({ queryKey: keyOf(session, 'mapping'), queryFn: directoryApi.mapping })
+  return (
+    <DirectoryPage title="console.dir.mapping" lead={t('console.map.lead')}>
+      {mapping.isPending && <Card className="p-6"><Skeleton lines={9} /></Card>}
+      {mapping.isError && !mapping.data && <Card><LoadError error={mapping.error} retry={() => void mapping.refetch()} /></Card>}
+      {mapping.data && <Fields key={JSON.stringify(mapping.data.fields)} mapping={mapping.data} />}
+    </DirectoryPage>
+  )
+}
+
+/** What the last person that the provider sent gives for each field: the example beside its rule. */
+function useExample() {
+  const session = useSession()
+  return useQuery({
+    queryKey: keyOf(session, 'mapping-example'),
+    queryFn: async () => {
+      const log = await directoryApi.log({ operation: 'user.create', limit: '1' }, false)
+      const call = log.items[0]
+      return call ? ((await directoryApi.previewMapping({}, call.id)).sample ?? []) : []
+    },
+    enabled: mayManagePeople(session), retry: false, staleTime: 60_000,
+  })
+}
+
+function Fields({ mapping }: { mapping: Mapping }) {
+  const { t, language } = useT()
+  const session = useSession()
+  const queries = useQueryClient()
+  const announce = useAnnounce()
+  const manage = mayManagePeople(session)
+  const example = useExample()
+  const [typed, setTyped] = useState<Record<string, string>>(() => Object.fromEntries(mapping.fields.map((one) => [one.field, one.sources.join('\n')])))
+  const changed = changedFields(mapping.fields, typed)
+  const sources = ownSources(mapping.fields, typed)
+  const preview = useMutation({ mutationFn: () => directoryApi.previewMapping(sources) })
+  const save = useMutation({
+    mutationFn: () => directoryApi.saveMapping(sources),
+    onSuccess: (saved) => {
+      announce(t('console.map.saved', { count: saved.changed ?? 0 }))
+      queries.setQueryData(keyOf(session, 'mapping'), { fields: saved.fields })
+      void queries.invalidateQueries({ queryKey: keyOf(session, 'mapping-example') })
+    },
+  })
+  const change = (field: string, text: string) => { setTyped((now) => ({ ...now, [field]: text })); preview.reset(); save.reset() }
+  const error = save.error ?? preview.error
+  const bad = error instanceof ApiError && error.code === 'bad_mapping' ? /^(\w+): (.*)$/.exec(error.detail) : null
+  return (
+    <div className="space-y-6">
+      <Card className="overflow-hidden">
+        <Table heads={[{ key: 'console.map.field' }, { key: 'console.map.sources' }, { key: 'console.map.example' }]}>
+          {mapping.fields.map((field) => (
+            <FieldRow
+              key={field.field} field={field} text={typed[field.field] ?? ''} change={(text) => change(field.field, text)} readOnly={!manage}
+              example={example.data?.find((one) => one.field === field.field)?.value ?? ''} error={bad?.[1] === field.field ? (bad[2] ?? null) : null} changed={changed.includes(field.field)}
+            />
+          ))}
+        </Table>
+      </Card>
+      {error && !bad && <Notice tone="bad" alert>{errorText(t, language, error)}</Notice>}
+      {preview.data && <Preview preview={preview.data} />}
+      <div className="flex flex-wrap items-center gap-3">
+        <Button look={preview.data ? 'secondary' : 'primary'} busy={preview.isPending} aria-disabled={changed.length === 0} onClick={() => { if (changed.length > 0) preview.mutate() }}>{t('console.map.preview')}</Button>
+        {manage && preview.data && <Button look="primary" busy={save.isPending} onClick={() => save.mutate()}>{t('common.save')}</Button>}
+        {changed.length > 0 && <Button look="quiet" onClick={() => { setTyped(Object.fromEntries(mapping.fields.map((one) => [one.field, one.sources.join('\n')]))); preview.reset(); save.reset() }}>{t('console.map.undo')}</Button>}
+        <p className="text-sm text-muted">{changed.length === 0 ? t('console.map.unchanged') : preview.data ? '' : t('console.map.preview_first')}</p>
+      </div>
+      {!manage && <p className="text-sm text-muted">{t('console.dir.read_only')}</p>}
+    </div>
+  )
+}
+
+interface FieldRowProps { field: MappingField; text: string; change: (text: string) => void; example: string; error: string | null; changed: boolean; readOnly: boolean }
+
+function FieldRow({ field, text, change, example, error, changed, readOnly }: FieldRowProps) {
+  const { t } = useT()
+  const id = useId()
+  const name = words[field.field] ? t(words[field.field] as Key) : field.field
+  const isDefault = text.trim() === field.default.join('\n')
+  return (
+    <Row>
+      <Cell className="cards:w-48">
+        <label htmlFor={id} className="font-semibold">{name}</label>
+        <span className="mt-1 flex flex-wrap gap-1.5">
+          {locked.has(field.field) && <Badge tone="plain" icon="lock">{t('console.map.required')}</Badge>}
+          {changed ? <Badge tone="warn">{t('console.map.edited')}</Badge> : field.own && <Badge tone="accent">{t('console.map.own')}</Badge>}
+        </span>
+      </Cell>
+      <Cell>
+        <textarea
+          id={id} value={text} rows={Math.max(1, text.split('\n').length)} spellCheck={false} translate="no" readOnly={readOnly} placeholder={field.default.join('\n')}
+          aria-invalid={error ? true : undefined} aria-describedby={error ? `${id}-error` : undefined} onChange={(event) => change(event.target.value)}
+          className="field-sizing-content min-h-10 w-full resize-none rounded-lg border border-edge bg-surface px-3 py-2 font-mono text-sm [overflow-wrap:anywhere] read-only:border-line read-only:bg-sunken aria-invalid:border-bad"
+        />
+        {error && <p id={`${id}-error`} className="mt-1.5 flex items-start gap-1.5 text-sm text-bad"><Icon name="warn" className="mt-0.5 size-4" /><span lang="en">{error}</span></p>}
+        {!isDefault && !readOnly && <Button look="quiet" className="-ml-3 text-sm" onClick={() => change(field.default.join('\n'))}>{t('console.map.default')}</Button>}
+      </Cell>
+      <Cell label={t('console.map.example')} className="cards:max-w-48"><bdi className={`[overflow-wrap:anywhere] ${example ? '' : 'text-muted'}`}>{example || '—'}</bdi></Cell>
+    </Row>
+  )
+}
+
+function Preview({ preview }: { preview: MappingPreview }) {
+  const { t, language } = useT()
+  const n = (value: number) => new Intl.NumberFormat(language).format(value)
+  return (
+    <section aria-label={t('console.map.preview')}>
+      <Notice tone={preview.changed > 0 ? 'warn' : 'info'}>{t('console.map.would_change', { count: preview.changed, n: n(preview.changed), people: n(preview.people) })}</Notice>
+      {preview.changes.length > 0 && (
+        <Card className="mt-4 overflow-hidden">
+          <div role="region" aria-label={t('console.map.changes')} tabIndex={0} className="max-h-[28rem] overflow-y-auto -outline-offset-2">
+          <Table heads={[{ key: 'console.map.person' }, { key: 'console.map.field' }, { key: 'console.log.before' }, { key: 'console.log.after' }]}>
+            {preview.changes.map((one) => (
+              <Row key={`${one.person_id} ${one.field}`}>
+                <Cell><bdi className="font-medium [overflow-wrap:anywhere]">{one.person_name}</bdi></Cell>
+                <Cell label={t('console.map.field')}>{words[one.field] ? t(words[one.field] as Key) : one.field}</Cell>
+                <Cell label={t('console.log.before')}><bdi className="text-muted [overflow-wrap:anywhere]">{one.from || t('console.log.nothing')}</bdi></Cell>
+                <Cell label={t('console.log.after')}><bdi className="font-medium [overflow-wrap:anywhere]">{one.to || t('console.log.nothing')}</bdi></Cell>
+              </Row>
+            ))}
+          </Table>
+        </div>
+        </Card>
+      )}
+      {preview.changed > preview.changes.length && <p className="mt-2 text-sm text-muted">{t('console.map.more', { count: preview.changed - preview.changes.length })}</p>}
+    </section>
+  )
+}
