@@ -25,7 +25,7 @@ describe('times', () => {
   })
 })
 
-it.each([[300, '5:00'], [272, '4:32'], [59.2, '1:00'], [9, '0:09'], [-4, '0:00']])('%d seconds are %s', (seconds, text) => {
+it.each([[300, '5:00'], [272, '4:32'], [59.6, '1:00'], [300.3, '5:00'], [9, '0:09'], [-4, '0:00']])('%d seconds are %s', (seconds, text) => {
   expect(countdown(seconds)).toBe(text)
 })
 

@@ -55,9 +55,9 @@ export function list(items: readonly string[], language: string, type: 'conjunct
   return new Intl.ListFormat(locale(language), { type }).format(items)
 }
 
-/** "4:32" for a number of seconds; never below "0:00". */
+/** "4:32" for a number of seconds; never below "0:00". Clocks agree to a few tenths, and "5:01" of five minutes looks like a mistake. */
 export function countdown(seconds: number): string {
-  const left = Math.max(0, Math.ceil(seconds))
+  const left = Math.max(0, Math.ceil(seconds - 0.4))
   return `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`
 }
 
