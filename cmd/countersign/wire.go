@@ -75,6 +75,7 @@ const scimPath = "/v1/scim/v2"
 
 // doors opens the domains to each kind of client.
 func (s *service) doors(ctx context.Context) error {
+	gin.SetMode(gin.ReleaseMode) // before the first engine: gin would print every route
 	d, tenantURL := s.domains, s.cfg.PublicURL.String()+scimPath
 	cursor, err := d.Keys.Current(ctx, serverkeys.Cursor)
 	if err != nil {

@@ -12,7 +12,9 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/countersign/countersign/internal/apitest"
+	"github.com/countersign/countersign/internal/assembly"
 	"github.com/countersign/countersign/internal/database"
+	"github.com/countersign/countersign/internal/dbtest"
 )
 
 // statements hears of every statement that a request sends to the database, without its values.
@@ -79,41 +81,48 @@ func other(id string) string {
 // TestA07_WhatIsForeignCostsWhatIsUnknown: a call about somebody else's object sends the database the same statements, in the same order, as one
 // about an object that does not exist, and has the same answer. Times are not compared: they would say more about the machine.
 func TestA07_WhatIsForeignCostsWhatIsUnknown(t *testing.T) {
-	apitest.Doors(t, func(t *testing.T, s *apitest.Site) {
-		m := newStage(t, s)
-		heard := listen(t, s.DB)
-		compared := 0
-		for _, r := range routes(s) {
-			id := m.objects[r.object]
-			if id == "" || !strings.Contains(r.pattern, ":id") || r.auth == anyone {
-				continue
-			}
-			var body any
-			if r.method != http.MethodGet && r.method != http.MethodDelete {
-				body = empty
-				if given := bodies[r.name]; given != nil {
-					body = given
-				}
-			}
-			for who, ask := range m.strangers(t, r, body) {
-				ask(other(id)) // what a first call notes about its caller
-				var said, answer string
-				unknown := heard.of(func() { answer = ask(other(id)) })
-				foreign := heard.of(func() { said = ask(id) })
-				compared++
-				if said != answer {
-					t.Errorf("%s by %s: foreign %s, unknown %s", r.name, who, said, answer)
-				}
-				if !slices.Equal(foreign, unknown) {
-					t.Errorf("%s by %s:\nforeign\n  %s\nunknown\n  %s", r.name, who, strings.Join(foreign, "\n  "), strings.Join(unknown, "\n  "))
-				}
-				if len(unknown) == 0 {
-					t.Errorf("%s by %s: no statement was heard", r.name, who)
-				}
+	for _, d := range dbtest.Dialects {
+		t.Run(d, func(t *testing.T) {
+			var heard *statements // from before the work in the background begins
+			w := apitest.With(t, dbtest.URL(t, d), func(deps *assembly.Deps) { heard = listen(t, deps.DB) })
+			compareStrangers(t, newStage(t, w.Serve()), heard)
+		})
+	}
+}
+
+func compareStrangers(t *testing.T, m *stage, heard *statements) {
+	t.Helper()
+	compared := 0
+	for _, r := range routes(m.Site) {
+		id := m.objects[r.object]
+		if id == "" || !strings.Contains(r.pattern, ":id") || r.auth == anyone {
+			continue
+		}
+		var body any
+		if r.method != http.MethodGet && r.method != http.MethodDelete {
+			body = empty
+			if given := bodies[r.name]; given != nil {
+				body = given
 			}
 		}
-		t.Logf("%d comparisons", compared)
-	})
+		for who, ask := range m.strangers(t, r, body) {
+			ask(other(id)) // what a first call notes about its caller
+			var said, answer string
+			unknown := heard.of(func() { answer = ask(other(id)) })
+			foreign := heard.of(func() { said = ask(id) })
+			compared++
+			if said != answer {
+				t.Errorf("%s by %s: foreign %s, unknown %s", r.name, who, said, answer)
+			}
+			if !slices.Equal(foreign, unknown) {
+				t.Errorf("%s by %s:\nforeign\n  %s\nunknown\n  %s", r.name, who, strings.Join(foreign, "\n  "), strings.Join(unknown, "\n  "))
+			}
+			if len(unknown) == 0 {
+				t.Errorf("%s by %s: no statement was heard", r.name, who)
+			}
+		}
+	}
+	t.Logf("%d comparisons", compared)
 }
 
 // strangers are those to whom an object of the route is nothing, each with how they ask for it by its id; they give what they can learn from the

@@ -450,7 +450,7 @@ func TestSupportAsksThePhoneOfAnAdminWhoCouldNotRegenerateAlone(t *testing.T) {
 		phone := w.Phone(ben)
 		ask := confirm.Ask{Action: confirm.RegenerateToken, Params: []byte(`{"reason":"audit","overlap_seconds":3600}`)}
 		_, _, err := w.Confirms.Ask(w.Ctx, ben, ask)
-		refused(t, confirm.ErrForbidden, err)
+		refused(t, confirm.ErrNoSecond, err)
 		support := ben
 		support.Kind, support.Browser, support.Session = actor.Operator, nil, ident.Hash("terminal")
 		v, _, err := w.Confirms.Ask(w.Ctx, support, ask)

@@ -354,7 +354,7 @@ func TestAProviderMayRollItsKeysAndMayBeDown(t *testing.T) {
 		b := w.visited()
 		begun := p.authorize(b.post("/v1/workspaces/acme/sso", map[string]any{"return_to": "/"}).is(200).text("url"))
 		p.down = true
-		if to := b.back(begun); !strings.HasSuffix(to, "sso_error=sso_unreachable") {
+		if to := b.back(begun); !strings.HasSuffix(to, "/w/acme?sso_error=sso_unreachable") {
 			w.Errorf("while it is down: %q", to)
 		}
 		w.signedIn("acme", "ana@acme.test") // other methods go on

@@ -128,8 +128,11 @@ func TestATaskOfADeadWorkerIsTakenOverWhenItsLeaseEnds(t *testing.T) {
 			attempts := make(chan int, 10)
 			second.Handle("test", func(_ context.Context, task outbox.Task) error { attempts <- task.Attempts; return nil })
 			add(t, db, first, "x", nil)
-			stopFirst := run(t, first)
+			dying, die := context.WithCancel(t.Context())
+			ended := make(chan struct{})
+			go func() { defer close(ended); first.Run(dying) }()
 			<-taken
+			die() // it takes nothing more, and its task goes on
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			second.Run(ctx)
@@ -142,7 +145,7 @@ func TestATaskOfADeadWorkerIsTakenOverWhenItsLeaseEnds(t *testing.T) {
 				t.Error("the task was not taken over after its lease")
 			}
 			close(never)
-			stopFirst()
+			<-ended
 		})
 	}
 }

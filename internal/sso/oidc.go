@@ -140,6 +140,7 @@ func (s *Service) End(ctx context.Context, browser []byte, answer url.Values) (I
 // concluded is what came of an exchange: an identity to sign in as, or how a test went.
 func (s *Service) concluded(ctx context.Context, r row, q requestRow, who Identity, err error) (Identity, error) {
 	who.ReturnTo, who.Tested = q.ReturnTo, q.TestedBy != ""
+	who.Provider.Workspace = q.WorkspaceID // also where nothing came of it: the way back leads to that workspace's page
 	if !who.Tested {
 		if err == nil && !r.Active {
 			err = ErrNone

@@ -13,6 +13,8 @@ import { closedTab, lateToCollect, twoTabs, wrongRole } from './j3-variants.mjs'
 import { j4 } from './j4.mjs'
 import { computerOffline, pushDead, pushLost, restarted } from './j5.mjs'
 import { j6, unanswered } from './j6.mjs'
+import { j11 } from './j11.mjs'
+import { j12 } from './j12.mjs'
 import { j8 } from './j8.mjs'
 import { j9 } from './j9.mjs'
 import { keepCodes, openPairing, pairByLink } from './kit/pairing.mjs'
@@ -87,10 +89,19 @@ const journeys = {
     await ready(world, ana)
     await j7(world, ana)
   },
+  async j12(world) { // after J3: it looks for tokens that were viewed
+    if (!dora.desk) await firstSignIn(world, dora)
+    await j12(world, ana, dora)
+  },
 }
 
 /** Lived when they are named alone: they end sessions and phones that other journeys need. */
 const alone = {
+  async j11(world) {
+    for (const person of [ana, cleo]) await ready(world, person)
+    if (!dora.desk) await firstSignIn(world, dora)
+    await j11(world, { owner: ana, leaver: dora, second: cleo })
+  },
   async j6(world) {
     for (const person of [ben, cleo]) await ready(world, person)
     await j6(world, ben, cleo)

@@ -173,7 +173,7 @@ async function enforced(world, ana, ben) {
     await freshly(ana.desk, ana, ana.desk.button('Add domain'), page.getByText('Not proven yet'))
     await freshly(ana.desk, ana, ana.desk.button('Check DNS'), page.getByText(/DNS does not have the record yet/))
     await ana.desk.look('S4 a domain that is not proven')
-    await world.control.ask('dns', { name: await page.getByLabel('Name of the TXT record').inputValue(), text: await page.getByLabel('Value', { exact: true }).inputValue() })
+    await world.control.ask('dns', { name: await page.getByLabel('Name of the TXT record', { exact: true }).inputValue(), text: await page.getByLabel('Value', { exact: true }).inputValue() })
     await ana.desk.button('Check DNS').click()
     await page.getByText('Proven', { exact: true }).waitFor()
     await freshly(ana.desk, ana, ana.desk.button('Enforce single sign-on'), page.getByText('People of your domains sign in with Acme Login alone. The Owner keeps password and passkey.'))

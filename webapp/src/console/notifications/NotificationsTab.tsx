@@ -63,11 +63,14 @@ function useChange(told: Notifications) {
   const [failure, setFailure] = useState<string | null>(null)
   async function change(body: { language?: string; off?: string[] }) {
     setFailure(null)
-    const off = told.events.filter((event) => !event.mail && !event.push).map((event) => event.event)
+    const key = keyOf(session, 'notifications')
+    const want = { language: told.language, off: told.events.filter((event) => !event.mail && !event.push).map((event) => event.event), ...body }
+    queries.setQueryData(key, { ...told, language: want.language, events: told.events.map((event) => (event.push ? event : { ...event, mail: !want.off.includes(event.event) })) })
     try {
-      queries.setQueryData(keyOf(session, 'notifications'), await calls.change({ language: told.language, off, ...body }))
+      queries.setQueryData(key, await calls.change(want))
       announce(t('console.notifications.saved'))
     } catch (error) {
+      queries.setQueryData(key, told)
       setFailure(errorText(t, language, error))
     }
   }
@@ -85,8 +88,11 @@ function Events({ told }: { told: Notifications }) {
       <Table heads={[{ key: 'console.notifications.event' }, { key: 'console.notifications.console' }, { key: 'console.notifications.push' }, { key: 'console.notifications.mail' }]}>
         {told.events.map((event) => (
           <Row key={event.event}>
-            <Cell className="max-cards:font-medium">{t(names[event.event] ?? 'console.notifications.event_else')}{' '}
-              {event.enforced && <Badge tone="plain" icon="lock">{t('console.notifications.enforced')}</Badge>}
+            <Cell className="max-cards:font-medium">
+              <span className="flex flex-wrap items-center gap-x-3 gap-y-1">
+                {t(names[event.event] ?? 'console.notifications.event_else')}
+                {event.enforced && <Badge tone="plain" icon="lock">{t('console.notifications.enforced')}</Badge>}
+              </span>
             </Cell>
             <Cell label={t('console.notifications.console')}><Mark on={!event.push} /></Cell>
             <Cell label={t('console.notifications.push')}><Mark on={event.push} /></Cell>

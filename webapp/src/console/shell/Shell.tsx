@@ -94,13 +94,15 @@ function Pages() {
   const { t } = useT()
   const session = useSession()
   const allowed = pages.filter((page) => !page.configuring || mayConfigure(session))
+  const inSettings = useLocation().pathname.startsWith('/settings/') // also on its pages that the link does not lead to
   return (
     <ul className="min-h-0 flex-1 space-y-1 overflow-y-auto p-3">
       {allowed.map((page) => (
         <li key={page.to}>
           <Link
             to={page.to}
-            className="flex min-h-11 items-center gap-3 rounded-lg px-3 font-medium transition-colors duration-100 hover:bg-hover aria-[current=page]:bg-accent-soft aria-[current=page]:text-accent"
+            data-within={page.configuring && inSettings}
+            className="flex min-h-11 items-center gap-3 rounded-lg px-3 font-medium transition-colors duration-100 hover:bg-hover aria-[current=page]:bg-accent-soft aria-[current=page]:text-accent data-[within=true]:bg-accent-soft data-[within=true]:text-accent"
           >
             <Icon name={page.icon} />{t(page.key)}
           </Link>
