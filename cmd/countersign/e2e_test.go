@@ -21,7 +21,7 @@ func TestJourneysInTheBrowser(t *testing.T) {
 	newStory(t, database.SQLite).browse(t, "all")
 }
 
-func TestJourneyJ3OnPostgres(t *testing.T) {
+func TestSingleSignOnAndJ3OnPostgres(t *testing.T) {
 	newStory(t, database.Postgres).browse(t, "once")
 }
 

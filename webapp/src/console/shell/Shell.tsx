@@ -101,7 +101,7 @@ function Pages() {
         <li key={page.to}>
           <Link
             to={page.to}
-            data-within={page.configuring && inSettings}
+            data-within={page.to === '/settings/workspace' && inSettings}
             className="flex min-h-11 items-center gap-3 rounded-lg px-3 font-medium transition-colors duration-100 hover:bg-hover aria-[current=page]:bg-accent-soft aria-[current=page]:text-accent data-[within=true]:bg-accent-soft data-[within=true]:text-accent"
           >
             <Icon name={page.icon} />{t(page.key)}
