@@ -173,7 +173,7 @@ func TestKeysStatusLooksAndChangesNothing(t *testing.T) {
 	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
 		t.Errorf("%d files (%v)", len(files), err)
 	}
-	env["COUNTERSIGN_DATABASE_URL"] = dbtest.URL(t, dbtest.Dialects[0])
+	env["COUNTERSIGN_DATABASE_URL"] = dbtest.Empty(t, dbtest.Dialects[0])
 	for _, c := range [][]string{{"keys", "reseal"}, {"keys", "remove", "1"}, {"keys", "rotate", "challenge"}} {
 		if o := countersign(t, env, "", c...); o.code != failed {
 			t.Errorf("%v without a database: %d", c, o.code)

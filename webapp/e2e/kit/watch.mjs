@@ -3,8 +3,13 @@
 
 const lateNews = 2000
 
+/** How long after a move of the clock a phone may not have heard of it. */
+const movedJustNow = 20_000
+
 export class Watch {
   faults = []
+  /** When the clock was last moved. */
+  moved = 0
   #meant = [
     { status: 401, call: /^GET \/v1\/session$/ }, // "is anybody signed in?"
   ]
@@ -63,7 +68,8 @@ export class Watch {
     if (this.#meant.some((m) => m.status === status && m.call.test(what))) return
     const where = this.where()
     const code = await response.json().then((b) => b.code, () => '')
-    if (code === 'clock_skew') return // a phone whose clock is not the service's says so once, and sets itself
+    // A phone whose clock is not the service's is told so once, and sets itself. What it was told cannot be read any more when its page has gone on.
+    if (code === 'clock_skew' || (code === '' && status === 401 && / \/v1\/device\//.test(what) && Date.now() - this.moved < movedJustNow)) return
     this.faults.push(`${where}: ${name}: ${what} was answered with ${status} ${code}`)
   }
 }

@@ -105,6 +105,7 @@ export class World {
   /** Moves the clock of the service and of every desktop; phones learn of it as phones do, from the service. */
   async advance(ms) {
     this.ahead += ms
+    this.watch.moved = Date.now()
     await this.control.ask('advance', { ms })
     await Promise.all(this.desks.map((desk) => desk.context.clock.fastForward(ms)))
   }
