@@ -107,7 +107,7 @@ export async function j2(world) {
     await dialog.getByText(`Phone found: ${cleo.phone}.`).waitFor()
     await compare(desk, phone)
     await desk.look('S18 paired')
-    await keepCodes(desk)
+    cleo.codes = await keepCodes(desk)
     must(await desk.button('Pair your phone').evaluate((e) => e === document.activeElement), 'the focus is not back on Pair your phone')
   })
 

@@ -93,6 +93,11 @@ const journeys = {
     if (!dora.desk) await firstSignIn(world, dora)
     await j12(world, ana, dora)
   },
+  async j11(world) { // the last: the Owner is taken away
+    for (const person of [ana, cleo]) await ready(world, person)
+    if (!dora.desk) await firstSignIn(world, dora)
+    await j11(world, { owner: ana, leaver: dora, second: cleo })
+  },
 }
 
 /** Lived when they are named alone, or in a run of their own: they end sessions and phones that other journeys need. */
@@ -100,11 +105,6 @@ const alone = {
   async sso(world) { // before the clock is moved: the provider has the real one, and its tokens last an hour
     await firstSignIn(world, ben)
     await sso(world, { ana, ben, gina })
-  },
-  async j11(world) {
-    for (const person of [ana, cleo]) await ready(world, person)
-    if (!dora.desk) await firstSignIn(world, dora)
-    await j11(world, { owner: ana, leaver: dora, second: cleo })
   },
   async j6(world) {
     for (const person of [ben, cleo]) await ready(world, person)

@@ -7,6 +7,7 @@ import { clock } from '../../shared/format'
 import { api } from '../api'
 import { useT, type Key } from '../i18n'
 import { keyOf, mayConfigure, SessionContext, useSession, useSessionQuery } from '../session'
+import { sessionEnd } from '../session-end'
 import { DialogHost } from '../ui/dialogs'
 import { Icon, Mark, type IconName } from '../ui/icons'
 import { Badge } from '../ui/parts'
@@ -119,7 +120,8 @@ const noticesEvery = 30_000
 function Notices() {
   const { t } = useT()
   const session = useSession()
-  const { data } = useQuery({ queryKey: keyOf(session, 'notices'), queryFn: api.notices, refetchInterval: noticesEvery })
+  const over = useSyncExternalStore(sessionEnd.subscribe, sessionEnd.happened)
+  const { data } = useQuery({ queryKey: keyOf(session, 'notices'), queryFn: api.notices, refetchInterval: noticesEvery, enabled: !over })
   const unseen = data?.unseen ?? 0
   return (
     <Link to="/notices" className="flex min-h-11 items-center gap-3 rounded-lg px-3 font-medium transition-colors duration-100 hover:bg-hover aria-[current=page]:bg-accent-soft aria-[current=page]:text-accent">
