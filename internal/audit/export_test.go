@@ -266,22 +266,12 @@ func TestTheUnsealedTailIsNamed(t *testing.T) {
 	w := newWorld(t, dbtest.URL(t, database.Postgres), &keyring{})
 	w.record(ana, 3)
 	w.seal()
-	held, finish, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	go func() {
-		done <- w.db.InTx(w.Context(), func(tx database.Tx) error {
-			err := tx.Exec("SELECT 1 FROM audit_chains WHERE workspace_id = ? FOR UPDATE", ws).Error
-			close(held)
-			<-finish
-			return err
-		})
-	}()
-	<-held
+	letGo := w.holdChain()
 	w.record(ana, 2)
 	now, err := w.db.Now(w.Context())
 	w.must(err)
 	file := w.signed(audit.About{MadeAt: now.Add(time.Minute)})
-	close(finish)
-	w.must(<-done)
+	letGo()
 	r := verify(t, file, w.keys.fingerprint(0))
 	if !r.OK || r.Events != 3 || r.Unsealed.Events != 2 || r.Unsealed.First == "" || r.Unsealed.First == r.Unsealed.Last {
 		t.Errorf("the report is %+v, %+v", r, r.Broken)

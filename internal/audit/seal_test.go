@@ -81,23 +81,13 @@ func TestWritersDoNotWaitForTheSealer(t *testing.T) {
 	w := newWorld(t, dbtest.URL(t, database.Postgres), &keyring{})
 	w.record(ana, 3)
 	w.seal()
-	held, finish, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	go func() {
-		done <- w.db.InTx(w.Context(), func(tx database.Tx) error {
-			err := tx.Exec("SELECT 1 FROM audit_chains WHERE workspace_id = ? FOR UPDATE", ws).Error
-			close(held)
-			<-finish
-			return err
-		})
-	}()
-	<-held
+	letGo := w.holdChain()
 	w.record(ana, 4)
 	w.seal() // comes back at once
 	if n := w.number("SELECT count(*) FROM audit_events WHERE position IS NULL"); n != 4 {
 		w.Errorf("%d events wait", n)
 	}
-	close(finish)
-	w.must(<-done)
+	letGo()
 	w.seal() // takes over
 	if r := w.whole(); r.Events != 7 || r.Unsealed.Events != 0 {
 		w.Errorf("the report is %+v", r)
@@ -407,5 +397,25 @@ func TestARestoredDatabaseGoesOnWithItsChain(t *testing.T) {
 	r, err := restored.chains.VerifyDatabase(t.Context(), ws, "acme", "", fmt.Sprintf("%d:%s", noted.Last, noted.Head))
 	if err != nil || r.OK || !strings.Contains(r.Broken.Why, "noted earlier") {
 		t.Errorf("with the head of after the copy: %+v, %v", r.Broken, err)
+	}
+}
+
+// holdChain is another sealer at work: it holds the chain until the function is called.
+func (w *world) holdChain() (letGo func()) {
+	w.Helper()
+	held, finish, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- w.db.InTx(w.Context(), func(tx database.Tx) error {
+			err := tx.Exec("SELECT 1 FROM audit_chains WHERE workspace_id = ? FOR UPDATE", ws).Error
+			close(held)
+			<-finish
+			return err
+		})
+	}()
+	<-held
+	return func() {
+		w.Helper()
+		close(finish)
+		w.must(<-done)
 	}
 }

@@ -1,7 +1,6 @@
 package mail_test
 
 import (
-	"context"
 	"crypto/x509"
 	"errors"
 	"io"
@@ -152,28 +151,6 @@ func tell(w *apitest.World, to actor.Actor, kind string, params notice.Params) {
 	})
 }
 
-// run runs the outbox until the test ends.
-func run(t *testing.T, w *apitest.World) {
-	ctx, stop := context.WithCancel(w.Ctx)
-	ended := make(chan struct{})
-	go func() { defer close(ended); w.Outbox.Run(ctx) }()
-	t.Cleanup(func() { stop(); <-ended })
-}
-
-// until waits for something that the outbox brings about.
-func until(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	tick, late := time.NewTicker(10*time.Millisecond), time.After(time.Minute)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-late:
-			t.Fatalf("never: %s", what)
-		}
-	}
-}
-
 func handOn(w *apitest.World) int {
 	w.T.Helper()
 	n, err := w.Mail.HandOn(w.Ctx)
@@ -193,7 +170,7 @@ func TestANoticeIsMailedOnceInTheConsolesWords(t *testing.T) {
 		if n := handOn(w); n != 0 {
 			t.Errorf("%d were handed on twice", n)
 		}
-		run(t, w)
+		w.RunOutbox()
 		m := p.next(t)
 		head, body, _ := strings.Cut(m, "\r\n\r\n")
 		for _, want := range []string{"To: ", "ana@acme.test", "From: \"Countersign\" <no-reply@acme.test>", "Auto-Submitted: auto-generated", "Subject: "} {
@@ -231,11 +208,11 @@ func TestWhoIsNotMailed(t *testing.T) {
 		}
 		tell(w, ana, "recovery.code_used", notice.Params{"person": "Ana Kovač", "left": 9})
 		handOn(w)
-		run(t, w)
+		w.RunOutbox()
 		if m := p.next(t); !strings.Contains(m, "Wiederherstellungscode") {
 			t.Errorf("a mail that should not have come, or not in German:\n%s", m)
 		}
-		until(t, "the outbox is empty", func() bool { n, err := w.Outbox.Stats(w.Ctx); return err == nil && n.Waiting == 0 })
+		apitest.Until(t, "the outbox is empty", func() bool { n, err := w.Outbox.Stats(w.Ctx); return err == nil && n.Waiting == 0 })
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if len(p.mails) != 1 {
@@ -256,8 +233,8 @@ func TestAMailServerThatIsBusyIsAskedAgainAndOneThatRefusesIsNot(t *testing.T) {
 		}
 		tell(w, ana, "device.added", notice.Params{"device": "Pixel"})
 		handOn(w)
-		run(t, w)
-		until(t, "the first try has failed", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return tries == 1 })
+		w.RunOutbox()
+		apitest.Until(t, "the first try has failed", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return tries == 1 })
 		w.Offset.Advance(time.Minute)
 		w.Outbox.Wake()
 		p.next(t)
@@ -270,7 +247,7 @@ func TestAMailServerThatIsBusyIsAskedAgainAndOneThatRefusesIsNot(t *testing.T) {
 		tell(w, ana, "device.removed", notice.Params{"device": "Pixel"})
 		handOn(w)
 		w.Outbox.Wake()
-		until(t, "the refusal is in the audit", func() bool {
+		apitest.Until(t, "the refusal is in the audit", func() bool {
 			events, err := audit.Newest(w.DB.Read(w.Ctx), ana.Workspace, 50)
 			if err != nil {
 				t.Fatal(err)
@@ -294,7 +271,7 @@ func TestAPasswordLinkIsMadeWhenItsMailIs(t *testing.T) {
 		if err := w.DB.Read(w.Ctx).Raw("SELECT COUNT(*) FROM password_links").Scan(&links).Error; err != nil || links != 0 {
 			t.Fatalf("%d links before the mail, %v", links, err)
 		}
-		run(t, w)
+		w.RunOutbox()
 		m := p.next(t)
 		link := regexp.MustCompile(`/set-password#(\S+)`).FindStringSubmatch(m)
 		if link == nil {

@@ -1,7 +1,6 @@
 package webhook_test
 
 import (
-	"context"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -94,10 +93,7 @@ func each(t *testing.T, do func(t *testing.T, w *apitest.World, s *system)) {
 				deps.WebhookHosts, deps.WebhookRoots = []string{"127.0.0.1"}, x509.NewCertPool()
 				deps.WebhookRoots.AddCert(s.Certificate())
 			})
-			ctx, stop := context.WithCancel(w.Ctx)
-			ended := make(chan struct{})
-			go func() { defer close(ended); w.Outbox.Run(ctx) }()
-			t.Cleanup(func() { stop(); <-ended })
+			w.RunOutbox()
 			do(t, w, s)
 		})
 	}
@@ -108,19 +104,6 @@ func follow(t *testing.T, w *apitest.World) {
 	t.Helper()
 	if err := errors.Join(w.Audit.Seal(w.Ctx), w.Webhooks.Follow(w.Ctx)); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func until(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	tick, late := time.NewTicker(10*time.Millisecond), time.After(time.Minute)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-late:
-			t.Fatalf("never: %s", what)
-		}
 	}
 }
 
@@ -170,7 +153,7 @@ func TestAnEventIsSentOnceSignedToWhoAskedForItsKind(t *testing.T) {
 		if len(found) != 2 || found["user.created"] >= found["user.updated"] || found["user.created"] == 0 {
 			t.Errorf("%v", found)
 		}
-		until(t, "both are delivered", func() bool {
+		apitest.Until(t, "both are delivered", func() bool {
 			all := deliveries(t, w, ana, e.ID)
 			return len(all) == 2 && all[0].State == webhook.Delivered && all[1].State == webhook.Delivered && all[0].Status == 204
 		})
@@ -194,18 +177,18 @@ func TestWhatFailsIsTriedAgainUnderTheSameIDAndStoppedAfterDays(t *testing.T) {
 			t.Fatal(err)
 		}
 		id := s.next(t).header.Get("webhook-id")
-		until(t, "the failure is noted", func() bool {
+		apitest.Until(t, "the failure is noted", func() bool {
 			d := deliveries(t, w, ana, e.ID)[0]
 			return d.Attempts == 1 && d.Status == 302 && d.State == webhook.Waiting
 		})
-		until(t, "it waits for its next try", func() bool { n, err := w.Outbox.Stats(w.Ctx); return err == nil && n.Waiting == 1 && n.Oldest == 0 })
+		apitest.Until(t, "it waits for its next try", func() bool { n, err := w.Outbox.Stats(w.Ctx); return err == nil && n.Waiting == 1 && n.Oldest == 0 })
 		s.answers(http.StatusOK)
 		w.Offset.Advance(time.Minute)
 		w.Outbox.Wake()
 		if again := s.next(t).header.Get("webhook-id"); again != id {
 			t.Errorf("another id: %s, want %s", again, id)
 		}
-		until(t, "it is delivered", func() bool { return deliveries(t, w, ana, e.ID)[0].State == webhook.Delivered })
+		apitest.Until(t, "it is delivered", func() bool { return deliveries(t, w, ana, e.ID)[0].State == webhook.Delivered })
 
 		if _, err := w.Webhooks.Resend(w.Ctx, ana, e.ID, id); err != nil {
 			t.Fatal(err)
@@ -213,14 +196,14 @@ func TestWhatFailsIsTriedAgainUnderTheSameIDAndStoppedAfterDays(t *testing.T) {
 		if again := s.next(t).header.Get("webhook-id"); again != id {
 			t.Errorf("sent again with another id: %s, want %s", again, id)
 		}
-		until(t, "it is delivered again", func() bool { return deliveries(t, w, ana, e.ID)[0].State == webhook.Delivered })
+		apitest.Until(t, "it is delivered again", func() bool { return deliveries(t, w, ana, e.ID)[0].State == webhook.Delivered })
 
 		s.answers(http.StatusGone)
 		if _, err := w.Webhooks.Test(w.Ctx, ana, e.ID); err != nil {
 			t.Fatal(err)
 		}
 		s.next(t)
-		until(t, "a webhook that says it is gone is stopped", func() bool {
+		apitest.Until(t, "a webhook that says it is gone is stopped", func() bool {
 			all, err := w.Webhooks.List(w.Ctx, ana)
 			return err == nil && all[0].StoppedAt != nil
 		})
@@ -340,7 +323,7 @@ func TestANameThatLeadsInsideLaterIsRefused(t *testing.T) {
 		if _, err := w.Webhooks.Test(w.Ctx, ana, e.ID); err != nil {
 			t.Fatal(err)
 		}
-		until(t, "the try is noted", func() bool {
+		apitest.Until(t, "the try is noted", func() bool {
 			d := deliveries(t, w, ana, e.ID)[0]
 			return d.Attempts == 1 && d.Status == 0 && strings.Contains(d.Error, "not a public address")
 		})
