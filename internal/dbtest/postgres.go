@@ -51,7 +51,7 @@ func fresh(settings ...string) (Server, error) {
 	if err != nil {
 		return Server{}, err
 	}
-	dir, err := os.MkdirTemp("", "cspg") // short: a socket's path has at most 107 bytes
+	dir, err := folder()
 	if err != nil {
 		return Server{}, err
 	}
@@ -62,6 +62,45 @@ func fresh(settings ...string) (Server, error) {
 		return Server{}, err
 	}
 	return start(bin, dir, owner, settings)
+}
+
+// folder is a new one for a server. Whoever holds its lock is alive; what processes that have ended left behind is removed first, because nobody
+// else can: they may have been killed.
+func folder() (string, error) {
+	left, err := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*"))
+	if err != nil {
+		return "", err
+	}
+	for _, dir := range left {
+		if abandoned(dir) {
+			_ = os.RemoveAll(dir)
+		}
+	}
+	dir, err := os.MkdirTemp("", prefix)
+	if err != nil {
+		return "", err
+	}
+	held, making := filepath.Join(dir, "held"), filepath.Join(dir, "making")
+	fd, err := syscall.Open(making, syscall.O_CREAT|syscall.O_RDWR|syscall.O_CLOEXEC, 0o600) // it stays open, and so locked, as long as this process
+	if err != nil {
+		return "", err
+	}
+	if err := syscall.Flock(fd, syscall.LOCK_EX); err != nil {
+		return "", err
+	}
+	return dir, os.Rename(making, held) // never seen without its lock
+}
+
+const prefix = "cspg" // short: a socket's path has at most 107 bytes
+
+// abandoned tells whether nobody holds the folder's lock. A folder without a lock is just being made.
+func abandoned(dir string) bool {
+	held, err := os.OpenFile(filepath.Join(dir, "held"), os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = held.Close() }()
+	return syscall.Flock(int(held.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
 }
 
 // Binaries is the folder with initdb and postgres: the one that $PGBIN names, or Debian's newest.
