@@ -134,6 +134,9 @@ func (c Cut) from(workspace string) []byte {
 
 // canonical is the one form of a detail that is hashed, whichever database kept it: Postgres reorders keys and adds spaces.
 func canonical(detail []byte) ([]byte, error) {
+	if string(detail) == "{}" { // as most are
+		return detail, nil
+	}
 	d := json.NewDecoder(bytes.NewReader(detail))
 	d.UseNumber()
 	var v map[string]any

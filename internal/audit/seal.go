@@ -153,24 +153,26 @@ const linkColumns = "workspace_id AS workspace, COALESCE(position, 0) AS positio
 
 // links reads events with their details in canonical form.
 func links(db *gorm.DB, rest string, args ...any) ([]Link, error) {
-	var rows []struct {
-		Link
-		Detail string
-	}
-	if err := db.Raw("SELECT "+linkColumns+" FROM audit_events "+rest, args...).Scan(&rows).Error; err != nil {
+	rows, err := db.Raw("SELECT "+linkColumns+" FROM audit_events "+rest, args...).Rows()
+	if err != nil {
 		return nil, err
 	}
-	out := make([]Link, len(rows))
-	for i, r := range rows {
-		out[i] = r.Link
-		out[i].At = r.At.UTC()
-		detail, err := canonical([]byte(r.Detail))
-		if err != nil { // somebody wrote it by hand; it is hashed and shown as it is
-			detail = []byte(r.Detail)
+	defer func() { _ = rows.Close() }()
+	var out []Link
+	for rows.Next() {
+		var l Link
+		var written string
+		if err := rows.Scan(&l.Workspace, &l.Position, &l.ID, &l.At, &l.Event, &l.ActorKind, &l.ActorID, &l.ActorName, &l.Subject, &l.IP, &l.UserAgent, &written,
+			&l.Salt, &l.WhoHash, &l.WhatHash, &l.Hash); err != nil {
+			return nil, err
 		}
-		out[i].Detail = detail
+		l.At = l.At.UTC()
+		if l.Detail, err = canonical([]byte(written)); err != nil { // somebody wrote it by hand; it is hashed and shown as it is
+			l.Detail = []byte(written)
+		}
+		out = append(out, l)
 	}
-	return out, nil
+	return out, rows.Err()
 }
 
 // extend chains and signs the next run of events behind r, which the transaction holds.
@@ -207,27 +209,45 @@ func extend(tx database.Tx, r *chainRow, key Key) (int, error) {
 
 // place writes what sealing adds to a run of events.
 func place(tx database.Tx, run []Link) error {
-	blob := "bytea"
-	if tx.Dialect() == database.SQLite {
-		blob = "blob"
+	sealed, err := placing(tx, run)
+	if err == nil && sealed != int64(len(run)) {
+		return fmt.Errorf("audit: %d events were read to be sealed and %d were found", len(run), sealed)
 	}
-	var values strings.Builder
-	args := make([]any, 0, 5*len(run))
+	return err
+}
+
+const sealing = " UPDATE audit_events SET position = v.position, hash = v.hash, salt = v.salt, area = v.area FROM v" +
+	" WHERE audit_events.id = v.id AND audit_events.position IS NULL"
+
+// placing says how many events it has found. On Postgres the statement is the same whatever the number, so that it is planned once.
+func placing(tx database.Tx, run []Link) (int64, error) {
+	if tx.Dialect() == database.SQLite {
+		return placingRows(tx, run)
+	}
+	ids, areas, positions := make([]string, len(run)), make([]string, len(run)), make([]int64, len(run))
+	hashes, salts := make([][]byte, len(run)), make([][]byte, len(run))
 	for i, l := range run {
-		if i == 0 { // the first row says of which types the columns are; gorm makes a list of bytes that follow a bracket
-			fmt.Fprintf(&values, "(CAST( ? AS text), CAST( ? AS bigint), CAST( ? AS %s), CAST( ? AS %s), CAST( ? AS text))", blob, blob)
-		} else {
-			values.WriteString(", (?, ?, ?, ?, ?)")
-		}
+		ids[i], areas[i], positions[i], hashes[i], salts[i] = l.ID, Area(l.Event), l.Position, l.Hash, l.Salt
+	}
+	res, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, "WITH v AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[], $5::text[])"+
+		" AS u (id, position, hash, salt, area))"+sealing, ids, positions, hashes, salts, areas)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+func placingRows(tx database.Tx, run []Link) (int64, error) {
+	args := make([]any, 0, 5*len(run))
+	for _, l := range run {
 		args = append(args, l.ID, l.Position, l.Hash, l.Salt, Area(l.Event))
 	}
-	res := tx.Exec("WITH v (id, position, hash, salt, area) AS (VALUES "+values.String()+")"+
-		" UPDATE audit_events SET position = v.position, hash = v.hash, salt = v.salt, area = v.area FROM v"+
-		" WHERE audit_events.id = v.id AND audit_events.position IS NULL", args...)
-	if res.Error == nil && res.RowsAffected != int64(len(run)) {
-		return fmt.Errorf("audit: %d events were read to be sealed and %d were found", len(run), res.RowsAffected)
+	values := strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?), ", len(run)), ", ")
+	res, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, "WITH v (id, position, hash, salt, area) AS (VALUES "+values+")"+sealing, args...)
+	if err != nil {
+		return 0, err
 	}
-	return res.Error
+	return res.RowsAffected()
 }
 
 // Tail is what is not sealed yet.

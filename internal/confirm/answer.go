@@ -44,13 +44,18 @@ func (s *Service) Answer(ctx context.Context, req device.Signed, id string, a An
 
 func (s *Service) answer(ctx context.Context, req device.Signed, id string, a Answer) (state State, recorded bool, err error) {
 	by, d := req.Actor, req.Device
-	ch, err := s.challengeOf(s.DB.Read(ctx), by, id)
+	ch, err := s.asked(ctx, by, id)
 	if err != nil {
 		return "", false, err
 	}
 	resp, err := s.verify(d, id, ch, a)
 	if err != nil {
 		return "", false, err
+	}
+	if s.plainTap(req, ch, resp) {
+		if done, err := s.taps.Do(ctx, tap{req, id, ch.Action, a}); done || err != nil {
+			return Approved, done, err
+		}
 	}
 	var refused error // a wrong code is counted, so its transaction commits
 	err = s.DB.InTx(ctx, func(tx database.Tx) error {

@@ -119,6 +119,12 @@ type Deps struct {
 type Service struct {
 	Deps
 	actions map[string]Action // the registry; only Register writes it, before anything runs
+	// What waits at the same time is done together, on Postgres; nil on SQLite.
+	reads  *database.Gather[askedOf, *asked]
+	taps   *database.Gather[tap, bool]
+	pushes *database.Gather[pushTask, *pushable]
+	sents  *database.Gather[sent, struct{}]
+	lines  map[push.Kind]chan struct{} // to the push services
 }
 
 // New is the engine; it takes the tasks "push" and "withdraw" of the outbox.
@@ -126,8 +132,9 @@ func New(d Deps) *Service {
 	if d.Bus == nil {
 		d.Bus = hub.Here(d.Hub)
 	}
-	s := &Service{Deps: d, actions: map[string]Action{}}
+	s := &Service{Deps: d, actions: map[string]Action{}, lines: newLines()}
 	s.own()
+	s.gather()
 	d.Outbox.Handle(taskPush, s.push)
 	d.Outbox.Handle(taskWithdraw, s.withdraw)
 	return s

@@ -3,16 +3,12 @@ package confirm
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
-
-	"gorm.io/gorm"
 
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/device"
 	"github.com/countersign/countersign/internal/failpoint"
-	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/outbox"
 	"github.com/countersign/countersign/internal/push"
 )
@@ -45,11 +41,17 @@ func (s *Service) addWithdraw(tx database.Tx, r row, now time.Time) error {
 	if r.PushedAt == nil {
 		return nil
 	}
-	b, err := json.Marshal(pushTask{Workspace: r.WorkspaceID, Confirmation: r.ID})
+	t, err := withdrawal(r, now)
 	if err != nil {
 		return err
 	}
-	return s.Outbox.Add(tx, taskWithdraw, b, now, now.Add(5*time.Minute))
+	return s.Outbox.Add(tx, t.Kind, t.Payload, t.Now, t.GiveUpAt)
+}
+
+// withdrawal is the task that takes a question back.
+func withdrawal(r row, now time.Time) (outbox.Planned, error) {
+	b, err := json.Marshal(pushTask{Workspace: r.WorkspaceID, Confirmation: r.ID})
+	return outbox.Planned{Kind: taskWithdraw, Payload: b, Now: now, GiveUpAt: now.Add(5 * time.Minute)}, err
 }
 
 // push is the handler of taskPush: it sends one push, then writes down how that went. Sent twice after a crash, it replaces itself on the
@@ -59,21 +61,26 @@ func (s *Service) push(ctx context.Context, t outbox.Task) error {
 	if err := json.Unmarshal(t.Payload, &p); err != nil {
 		return err
 	}
-	r, d, now, err := s.pushable(ctx, p)
-	if err != nil || r == nil {
+	found, err := s.pushable(ctx, p)
+	if err != nil || found == nil {
 		return err
 	}
+	d := found.device
 	failpoint.Reach("unpushed")
-	to, res := s.deliver(ctx, *r, *d.Push)
-	s.Log.Info("push", "provider", d.Push.Kind, "outcome", res.Outcome, "reason", res.Reason, "confirmation", r.ID)
+	to, res := s.deliver(ctx, found.row, *d.Push)
+	s.Log.Info("push", "provider", d.Push.Kind, "outcome", res.Outcome, "reason", res.Reason, "confirmation", p.Confirmation)
 	failpoint.Reach("pushed")
+	if s.sents != nil && res.Outcome == push.Sent && to.Env == d.Push.Env {
+		_, err := s.sents.Do(ctx, sent{p, d.Push.Key(), found.now})
+		return err
+	}
 	err = s.DB.InTx(ctx, func(tx database.Tx) error {
 		if to.Env != d.Push.Env {
 			if err := s.Devices.Moved(tx, p.Workspace, d.ID, *d.Push, to); err != nil {
 				return err
 			}
 		}
-		if err := s.Devices.Pushed(tx, p.Workspace, d.ID, *d.Push, res, now); err != nil {
+		if err := s.Devices.Pushed(tx, p.Workspace, d.ID, *d.Push, res, found.now); err != nil {
 			return err
 		}
 		r, err := lock(tx, p.Workspace, p.Confirmation)
@@ -84,7 +91,7 @@ func (s *Service) push(ctx context.Context, t outbox.Task) error {
 		if res.Outcome == push.Sent {
 			how = "sent"
 		}
-		return s.note(tx, r, d.ID, how, res.Reason, now)
+		return s.note(tx, r, d.ID, how, res.Reason, found.now)
 	})
 	if err == nil && res.Outcome == push.Retry {
 		return outbox.Again{After: max(res.RetryAfter, firstRetry<<min(t.Attempts, 5)), Reason: string(d.Push.Kind) + " " + res.Reason}
@@ -96,7 +103,7 @@ func (s *Service) push(ctx context.Context, t outbox.Task) error {
 // once, and to is then where the push went (protocol.md §6.1).
 func (s *Service) deliver(ctx context.Context, r row, to push.Address) (push.Address, push.Result) {
 	m := push.Message{Type: push.Confirm, Confirmation: r.ID, Workspace: r.WorkspaceID, Expires: r.ExpiresAt}
-	res := s.Push.Send(ctx, to, m)
+	res := s.send(ctx, to, m)
 	if r.Action != ActivateDevice || to.Kind != push.APNs || res.Reason != badDeviceToken {
 		return to, res
 	}
@@ -104,7 +111,7 @@ func (s *Service) deliver(ctx context.Context, r row, to push.Address) (push.Add
 	if other.Env = push.Sandbox; to.Env == push.Sandbox {
 		other.Env = push.Production
 	}
-	if second := s.Push.Send(ctx, other, m); second.Outcome == push.Sent {
+	if second := s.send(ctx, other, m); second.Outcome == push.Sent {
 		return other, second
 	}
 	return to, res
@@ -112,28 +119,6 @@ func (s *Service) deliver(ctx context.Context, r row, to push.Address) (push.Add
 
 // badDeviceToken is Apple's word for a token that is none, or one of its other environment.
 const badDeviceToken = "BadDeviceToken"
-
-// pushable reads what a push needs; nil where there is nothing left to push.
-func (s *Service) pushable(ctx context.Context, p pushTask) (*row, device.Device, time.Time, error) {
-	db := s.DB.Read(ctx)
-	now, err := s.DB.Now(ctx)
-	if err != nil {
-		return nil, device.Device{}, now, err
-	}
-	var r row
-	err = db.Where("workspace_id = ? AND id = ?", p.Workspace, p.Confirmation).Take(&r).Error
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return nil, device.Device{}, now, nil
-	}
-	if err != nil || r.at(now).State != Pending {
-		return nil, device.Device{}, now, err
-	}
-	d, err := device.Find(db, p.Workspace, p.Device)
-	if errors.Is(err, fault.ErrNotFound) || err == nil && (d.Push == nil || d.State == device.Removed) {
-		return nil, d, now, nil
-	}
-	return &r, d, now, err
-}
 
 // withdraw is the handler of taskWithdraw.
 func (s *Service) withdraw(ctx context.Context, t outbox.Task) error {
@@ -159,7 +144,7 @@ func (s *Service) withdraw(ctx context.Context, t outbox.Task) error {
 		if d.State != device.Active || d.Push == nil || r.DecidedBy != nil && *r.DecidedBy == d.ID {
 			continue
 		}
-		res := s.Push.Send(ctx, *d.Push, push.Message{Type: push.Done, Confirmation: r.ID, Workspace: r.WorkspaceID, Expires: r.ExpiresAt})
+		res := s.send(ctx, *d.Push, push.Message{Type: push.Done, Confirmation: r.ID, Workspace: r.WorkspaceID, Expires: r.ExpiresAt})
 		s.Log.Info("push withdrawn", "provider", d.Push.Kind, "outcome", res.Outcome, "reason", res.Reason, "confirmation", r.ID)
 		if res.Outcome == push.Retry { // a second withdrawal does no harm on a phone that has had one
 			again = outbox.Again{After: max(res.RetryAfter, firstRetry<<min(t.Attempts, 5)), Reason: fmt.Sprintf("%s %s", d.Push.Kind, res.Reason)}

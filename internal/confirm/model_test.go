@@ -17,6 +17,7 @@ type model struct {
 	now      time.Time
 	two      bool // policy: tokens need a second admin
 	freeze   bool // policy: a report freezes tokens
+	passkeys bool // policy: a passkey may answer in place of a phone
 	frozen   bool
 	active   bool // who asks
 	phones   []*phoneModel
@@ -26,6 +27,9 @@ type model struct {
 	locked   [2]time.Time  // until when
 	tokenGen int           // how often the token was regenerated
 }
+
+// byKey is in askedModel.by where the passkey of who asks has decided.
+const byKey = -2
 
 // The two people: who asks, and the colleague who gives second approvals.
 const (
@@ -54,7 +58,7 @@ type askedModel struct {
 	created   time.Time
 	expires   time.Time
 	decided   time.Time
-	by        int // the phone that decided, or -1
+	by        int // the phone that decided, byKey for the passkey, or -1
 	pushed    time.Time
 	resends   int
 	wrong     int
@@ -255,6 +259,30 @@ func (m *model) wrongCode(phone int, a *askedModel, s said) error {
 		m.locks[who], m.wrong[who] = m.locks[who]+1, 0
 	}
 	return confirm.ErrWrongCode
+}
+
+// passkey says why a passkey may not answer. It may where the policy lets it, never for what a phone has to show, and
+// never where two people approve.
+func (m *model) passkey(session int, a *askedModel) error {
+	switch err := m.own(session, a); {
+	case err != nil:
+		return err
+	case a.state == confirm.Expired && a.reason == "":
+		return confirm.ErrExpired
+	case a.state != confirm.Pending:
+		return confirm.ErrAlreadyAnswered
+	case m.now.Before(m.locked[asker]):
+		return confirm.ErrLocked
+	case !m.passkeys, a.action == confirm.AddDevice, a.votes != nil:
+		return confirm.ErrPasskey
+	}
+	return nil
+}
+
+// byPasskey is a good answer of the passkey: it approves, without digits.
+func (m *model) byPasskey(a *askedModel) {
+	a.end(confirm.Approved, "")
+	a.by, a.decided = byKey, m.now
 }
 
 // own is nil where a question is none of the session's.

@@ -18,7 +18,7 @@ import (
 )
 
 // addPasskey adds a software passkey to a person.
-func addPasskey(t *testing.T, w *apitest.World, by actor.Actor) (*softkey.Key, passkey.Passkey) {
+func addPasskey(t testing.TB, w *apitest.World, by actor.Actor) (*softkey.Key, passkey.Passkey) {
 	t.Helper()
 	key := softkey.New(apitest.PublicURL, "localhost")
 	owner := passkey.Owner{Workspace: by.Workspace, Person: by.Person, Name: by.Name, Login: by.Name}

@@ -81,15 +81,19 @@ func (s *Service) delivered(ctx context.Context, by actor.Actor, id, how string)
 	return now, err
 }
 
-// note writes a delivery of a pending row.
-func (s *Service) note(tx database.Tx, r row, device, how, detail string, now time.Time) error {
-	var lesser []string
+// lesserThan are the signs of life that how takes the place of.
+func lesserThan(how string) (lesser []string) {
 	for k, n := range order {
 		if n < order[how] || k == how && how == "failed" {
 			lesser = append(lesser, k)
 		}
 	}
-	res := tx.Model(&challengeRow{}).Where("confirmation_id = ? AND device_id = ? AND delivery IN ?", r.ID, device, lesser).
+	return lesser
+}
+
+// note writes a delivery of a pending row.
+func (s *Service) note(tx database.Tx, r row, device, how, detail string, now time.Time) error {
+	res := tx.Model(&challengeRow{}).Where("confirmation_id = ? AND device_id = ? AND delivery IN ?", r.ID, device, lesserThan(how)).
 		Updates(map[string]any{"delivery": how, "delivery_at": now, "detail": detail})
 	if res.Error != nil || res.RowsAffected == 0 {
 		return res.Error

@@ -150,13 +150,14 @@ type Policy struct {
 	TwoAdmins      *bool            `json:"two_admins"`
 	SameNetwork    *bool            `json:"same_network"`
 	FreezeOnReport *bool            `json:"freeze_on_report"`
-	Passkeys       *bool            `json:"passkeys,omitempty"` // absent: off, so that a client that does not know it weakens nothing
+	Passkeys       *bool            `json:"passkeys,omitempty"`       // absent: off, so that a client that does not know it weakens nothing
+	MaxTokenDays   *int             `json:"max_token_days,omitempty"` // absent: as it is
 }
 
 // PolicyOf is a workspace's policy as it travels.
 func PolicyOf(r workspace.Rules) Policy {
 	return Policy{Mode: r.Mode, PendingSeconds: int(r.TTL / time.Second), ShowOnce: &r.ShowOnce, TwoAdmins: &r.TwoAdmins, SameNetwork: &r.SameNetwork,
-		FreezeOnReport: &r.FreezeOnReport, Passkeys: &r.Passkeys}
+		FreezeOnReport: &r.FreezeOnReport, Passkeys: &r.Passkeys, MaxTokenDays: &r.MaxTokenDays}
 }
 
 // Rules checks a policy that travelled.
@@ -165,7 +166,12 @@ func (p Policy) Rules() (workspace.Rules, error) {
 		return workspace.Rules{}, workspace.ErrPolicy.Saying("All six members of the policy are needed: mode (risk, code or tap), pending_seconds (60 to 600), show_once, two_admins, same_network and freeze_on_report.")
 	}
 	r := workspace.Rules{Mode: p.Mode, TTL: time.Duration(p.PendingSeconds) * time.Second, ShowOnce: *p.ShowOnce, TwoAdmins: *p.TwoAdmins,
-		SameNetwork: *p.SameNetwork, FreezeOnReport: *p.FreezeOnReport, Passkeys: p.Passkeys != nil && *p.Passkeys}
+		SameNetwork: *p.SameNetwork, FreezeOnReport: *p.FreezeOnReport, Passkeys: p.Passkeys != nil && *p.Passkeys, MaxTokenDays: workspace.SameLifetime}
+	if p.MaxTokenDays != nil {
+		if r.MaxTokenDays = *p.MaxTokenDays; r.MaxTokenDays < 0 {
+			return workspace.Rules{}, workspace.ErrLifetime
+		}
+	}
 	return r, r.Check()
 }
 
@@ -201,6 +207,9 @@ func showPolicy(_ database.Tx, _ actor.Actor, _ string, raw []byte) (string, err
 		if rule.on {
 			says += ", " + rule.says
 		}
+	}
+	if r.MaxTokenDays > 0 {
+		says += fmt.Sprintf(", new tokens live %d days at most", r.MaxTokenDays)
 	}
 	return says, nil
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/ident"
+	"github.com/countersign/countersign/internal/passkey"
+	"github.com/countersign/countersign/internal/softkey"
 	"github.com/countersign/countersign/internal/workspace"
 )
 
@@ -32,6 +34,8 @@ type machine struct {
 	by       actor.Actor   // the person all of it is about
 	sessions []actor.Actor // of theirs
 	phones   []*apitest.Phone
+	key      *softkey.Key   // theirs
+	begun    map[string]int // ceremonies of it, by question
 	versions map[string]int64
 	states   map[string]confirm.State
 }
@@ -54,10 +58,10 @@ func TestRandomLivesFollowTheModel(t *testing.T) {
 }
 
 func newMachine(rt *rapid.T, w *apitest.World, slug string) *machine {
-	s := &machine{w: w, rt: rt, versions: map[string]int64{}, states: map[string]confirm.State{}}
+	s := &machine{w: w, rt: rt, begun: map[string]int{}, versions: map[string]int64{}, states: map[string]confirm.State{}}
 	s.owner = w.Workspace(slug)
 	s.by = w.Colleague(s.owner, "ben", directory.SuperAdmin)
-	s.m.two, s.m.freeze = rapid.IntRange(0, 2).Draw(rt, "two admins") == 0, rapid.Bool().Draw(rt, "freeze")
+	s.m.two, s.m.freeze, s.m.passkeys = rapid.IntRange(0, 2).Draw(rt, "two admins") == 0, rapid.Bool().Draw(rt, "freeze"), rapid.Bool().Draw(rt, "passkeys")
 	w.InTx(func(tx database.Tx) error {
 		ws, err := workspace.Find(tx.DB, s.owner.Workspace)
 		if err != nil {
@@ -65,7 +69,7 @@ func newMachine(rt *rapid.T, w *apitest.World, slug string) *machine {
 		}
 		r := ws.Rules()
 		r.Mode = rapid.SampledFrom([]workspace.Policy{workspace.RiskBased, workspace.AlwaysCode, workspace.TapOnly}).Draw(rt, "policy")
-		r.TwoAdmins, r.FreezeOnReport = s.m.two, s.m.freeze
+		r.TwoAdmins, r.FreezeOnReport, r.Passkeys = s.m.two, s.m.freeze, s.m.passkeys
 		return w.Workspaces.SetRules(tx, actor.Actor{Kind: actor.Operator, Workspace: ws.ID, Name: "test"}, ws.ID, r)
 	})
 	if s.m.two {
@@ -79,6 +83,8 @@ func newMachine(rt *rapid.T, w *apitest.World, slug string) *machine {
 		s.sessions = append(s.sessions, another)
 	}
 	s.m.active = true
+	s.key, _ = addPasskey(w.T, w, s.by)
+	w.Offset.Advance(24 * time.Hour) // only then it may answer
 	s.settle()
 	s.pair()
 	return s
@@ -90,7 +96,7 @@ func (s *machine) live() {
 		s.settle()
 		steps := []func(){s.ask, s.ask, s.wait, s.wait}
 		if len(s.m.asked) > 0 {
-			steps = append(steps, s.answer, s.answer, s.answer, s.collect, s.collect, s.spend, s.cancel, s.resend, s.signOut)
+			steps = append(steps, s.answer, s.answer, s.answer, s.usePasskey, s.collect, s.collect, s.spend, s.cancel, s.resend, s.signOut)
 		}
 		if s.m.active && s.m.working() > 0 && s.m.working() < 3 { // after the last one only recovery pairs again
 			steps = append(steps, s.pair)
@@ -232,6 +238,35 @@ func (s *machine) answer() {
 		}
 		a.decided = *v.DecidedAt
 	}
+}
+
+// usePasskey answers with the passkey from the dialog, now and then with one of another page.
+func (s *machine) usePasskey() {
+	a, i := s.pick()
+	if s.begun[a.id]++; s.begun[a.id] > 9 { // the limit on ceremonies has a test of its own
+		return
+	}
+	what := fmt.Sprintf("session %d begins with its passkey for %s", i, a.id)
+	begun, err := s.w.Confirms.BeginPasskey(s.w.Ctx, s.sessions[i], a.id)
+	s.agree(what, s.m.passkey(i, a), err)
+	if err != nil {
+		return
+	}
+	key := *s.key
+	if rapid.IntRange(0, 3).Draw(s.rt, "phished") == 0 {
+		key.Origin = "http://evil.test"
+	}
+	v, err := s.w.Confirms.AnswerPasskey(s.w.Ctx, s.sessions[i], a.id, begun.ID, key.Get(begun.Options))
+	if key.Origin != s.key.Origin {
+		s.agree("it answers another page", passkey.ErrWrong, err)
+		return
+	}
+	s.agree("it answers", nil, err)
+	if v.State != confirm.Approved || v.DecidedAt == nil || v.DecidedHow != "passkey" {
+		s.rt.Fatalf("%s: %s at %v by %q", what, v.State, v.DecidedAt, v.DecidedHow)
+	}
+	s.m.byPasskey(a)
+	a.decided = *v.DecidedAt
 }
 
 func (s *machine) collect() {

@@ -181,8 +181,11 @@ func showCancel(tx database.Tx, t workspace.Token, _ []byte) (string, error) {
 	return "Cancel the regeneration: the new token …" + t.Hint + " stops, …" + old.Hint + " stays", err
 }
 
-func showExpiry(_ database.Tx, t workspace.Token, raw []byte) (string, error) {
+func showExpiry(tx database.Tx, t workspace.Token, raw []byte) (string, error) {
 	p, err := read[expiryParams](raw)
+	if err == nil {
+		err = workspace.CheckExpiry(tx.DB, t.Workspace, p.Days)
+	}
 	if p.Days == 0 {
 		return "Let the token …" + t.Hint + " never expire", err
 	}
@@ -237,6 +240,9 @@ func showRegenerate(tx database.Tx, by actor.Actor, resource string, raw []byte)
 	}
 	if p.Support != "" && by.Kind != actor.Operator {
 		return "", ErrSupportOnly
+	}
+	if err := workspace.CheckLifetime(tx.DB, by.Workspace, p.Days); err != nil {
+		return "", err
 	}
 	if resource == newToken {
 		return says, nil

@@ -2,6 +2,7 @@ package confirm
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,8 +25,8 @@ const sweepBatch = 200
 func (s *Service) Watch(ctx context.Context) {
 	tick := time.NewTicker(safetyPoll)
 	defer tick.Stop()
-	seen := map[string]int64{}
-	for {
+	seen := map[string]polled{}
+	for round := int64(1); ; round++ {
 		select {
 		case <-ctx.Done():
 			return
@@ -33,7 +34,7 @@ func (s *Service) Watch(ctx context.Context) {
 		}
 		// First what has ended by itself, so that the same round tells it also where the hint about it was lost.
 		s.within(ctx, "sweep", s.sweep)
-		s.within(ctx, "safety poll", func(ctx context.Context) error { return s.poll(ctx, seen) })
+		s.within(ctx, "safety poll", func(ctx context.Context) error { return s.poll(ctx, seen, round) })
 	}
 }
 
@@ -46,34 +47,39 @@ func (s *Service) within(ctx context.Context, what string, do func(context.Conte
 	}
 }
 
+// polled is what the safety poll knows of a row that somebody here waits for.
+type polled struct{ version, round int64 }
+
+// pollRow is all that the poll reads: there may be tens of thousands.
+type pollRow struct {
+	ID      string
+	Version int64
+}
+
 // poll publishes what changed without having been heard of.
-func (s *Service) poll(ctx context.Context, seen map[string]int64) error {
-	waited := map[string]bool{}
-	var ids []string
-	for _, t := range s.Hub.Topics() {
-		if id, ok := strings.CutPrefix(t, "confirmation:"); ok {
-			ids = append(ids, id)
-			waited[id] = true
-		}
+func (s *Service) poll(ctx context.Context, seen map[string]polled, round int64) error {
+	ids := s.Hub.Topics()
+	ids = slices.DeleteFunc(ids, func(t string) bool { return !strings.HasPrefix(t, Topic("")) })
+	for i, t := range ids {
+		ids[i] = t[len(Topic("")):]
+		seen[ids[i]] = polled{seen[ids[i]].version, round}
 	}
-	for id := range seen {
-		if !waited[id] {
+	for id, p := range seen {
+		if p.round != round {
 			delete(seen, id)
 		}
 	}
-	for len(ids) > 0 {
-		n := min(len(ids), 1000)
-		var rows []row
-		if err := s.DB.Read(ctx).Select("id, version").Where("id IN ?", ids[:n]).Find(&rows).Error; err != nil {
+	for part := range slices.Chunk(ids, 1000) {
+		var rows []pollRow
+		if err := s.DB.Read(ctx).Model(&row{}).Select("id, version").Where("id IN ?", part).Find(&rows).Error; err != nil {
 			return err
 		}
 		for _, r := range rows {
-			if seen[r.ID] != r.Version {
-				seen[r.ID] = r.Version
+			if p, waited := seen[r.ID]; waited && p.version != r.Version {
+				seen[r.ID] = polled{r.Version, round} // the key stays the hub's own text
 				s.Hub.Publish(Topic(r.ID), r.Version)
 			}
 		}
-		ids = ids[n:]
 	}
 	return nil
 }

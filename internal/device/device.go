@@ -94,8 +94,9 @@ type Deps struct {
 // Service is the phones of all workspaces. Make it with New.
 type Service struct {
 	Deps
-	mu  sync.Mutex
-	bad map[string]*badSigs
+	together *database.Gather[string, *row] // reads phones, on Postgres
+	mu       sync.Mutex
+	bad      map[string]*badSigs
 }
 
 // New is the phones.
@@ -103,7 +104,11 @@ func New(d Deps) *Service {
 	if d.Bus == nil {
 		d.Bus = hub.Here(d.Hub)
 	}
-	return &Service{Deps: d, bad: map[string]*badSigs{}}
+	s := &Service{Deps: d, bad: map[string]*badSigs{}}
+	if d.DB != nil && d.DB.Dialect == database.Postgres {
+		s.together = database.NewGather(readLanes, s.live)
+	}
+	return s
 }
 
 // List are a person's phones, the removed ones too, newest first.

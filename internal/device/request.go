@@ -52,11 +52,7 @@ func (s *Service) Authenticate(ctx context.Context, r Request) (Signed, error) {
 	if err := s.tooManyBad(h.device); err != nil {
 		return Signed{}, err
 	}
-	var d row
-	err := s.DB.Read(ctx).Where("id = ? AND state <> ?", h.device, Removed).Take(&d).Error
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return Signed{}, ErrUnauthorized
-	}
+	d, err := s.proving(ctx, h.device)
 	if err != nil {
 		return Signed{}, err
 	}
@@ -73,6 +69,26 @@ func (s *Service) Authenticate(ctx context.Context, r Request) (Signed, error) {
 	}
 	by := actor.Actor{Kind: actor.Device, Workspace: d.WorkspaceID, Person: d.PersonID, Name: d.Name, Device: d.ID, IP: r.IP, UserAgent: r.UserAgent}
 	return Signed{Actor: by, Device: d.device(), jti: h.jti, at: now, seen: d.LastSeenAt == nil || now.Sub(*d.LastSeenAt) > seenEvery}, nil
+}
+
+// proving is the phone whose key has to prove a call.
+func (s *Service) proving(ctx context.Context, id string) (row, error) {
+	if s.together != nil {
+		d, err := s.together.Do(ctx, id)
+		if err == nil && d == nil {
+			return row{}, ErrUnauthorized
+		}
+		if err != nil {
+			return row{}, err
+		}
+		return *d, nil
+	}
+	var d row
+	err := s.DB.Read(ctx).Where("id = ? AND state <> ?", id, Removed).Take(&d).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		err = ErrUnauthorized
+	}
+	return d, err
 }
 
 // Record keeps the call's jti in tx; one seen before is refused. A phone that was removed since is refused too, also where the removal is under

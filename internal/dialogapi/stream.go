@@ -1,13 +1,17 @@
 package dialogapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unique"
 
 	"github.com/gin-gonic/gin"
 	"github.com/gorilla/websocket"
@@ -28,7 +32,6 @@ const (
 	pongWait   = 45 * time.Second
 	writeWait  = 5 * time.Second
 	recheck    = 30 * time.Second // how often the session behind a socket is looked at again
-	readLimit  = 1024
 	afterlife  = 70 * time.Second // beyond the confirmation's end: collect time and a margin
 	writers    = 8
 	perDialog  = 3
@@ -77,11 +80,11 @@ func (a *API) stream(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	s := &socket{id: id, by: by, cookies: c.Request.Header["Cookie"], end: v.ExpiresAt.Add(afterlife)}
+	s := a.streams.socketOf(id, by, c.Request.Header["Cookie"], v.ExpiresAt.Add(afterlife))
 	if !a.streams.admit(s) {
 		return ErrOverloaded.After(5 * time.Second)
 	}
-	up := websocket.Upgrader{ReadBufferSize: 512, WriteBufferSize: 1024, WriteBufferPool: &buffers, Subprotocols: []string{subprotocol},
+	up := websocket.Upgrader{ReadBufferSize: 1, WriteBufferSize: 1024, WriteBufferPool: &buffers, Subprotocols: []string{subprotocol},
 		CheckOrigin: func(r *http.Request) bool { return r.Header.Get("Origin") == a.PublicURL }}
 	conn, err := up.Upgrade(c.Writer, c.Request, nil)
 	if err != nil {
@@ -99,30 +102,53 @@ func onlyInternal(err error) error {
 	return nil
 }
 
-// socket is one waiting dialog.
+// socket is one waiting dialog. There may be tens of thousands, so it holds what is needed and nothing of the request it came with.
 type socket struct {
-	id      string
-	by      actor.Actor
-	cookies []string // by which its session is looked at again; the rest of the request would cost two kilobytes for each dialog
-	conn    *websocket.Conn
-	heard   *hub.Listener
-	end     time.Time
+	topic     string                // of the confirmation, as the hub holds it
+	workspace unique.Handle[string] // many have the same
+	person    string
+	session   []byte
+	cookies   string // by which its session is looked at again
+	conn      *websocket.Conn
+	heard     *hub.Listener
+	partial   []byte // of a frame of the client's
+	fd        int32  // by which it is watched; 0: it has a goroutine that reads
+	admin     bool
 
-	queued  atomic.Bool // in the writers' queue already: one slot, the newest state wins
-	closed  atomic.Bool
-	seen    atomic.Int64 // the version of the last frame
-	mu      sync.Mutex   // held while a frame is written
-	framed  time.Time
-	pinged  time.Time
-	checked time.Time
-	beat    bool // a heartbeat is due
+	queued atomic.Bool // in the writers' queue already: one slot, the newest state wins
+	closed atomic.Bool
+	echoes atomic.Bool  // a ping of the client's is being answered
+	beat   bool         // a heartbeat is due
+	mu     sync.Mutex   // held while a frame is written
+	seen   atomic.Int64 // the version of the last frame
+	ponged atomic.Int64 // when it last showed that it lives
+
+	// Times since the process began to serve dialogs.
+	framed, pinged, checked, end int64
 }
 
-// streams are all waiting dialogs of the process: one reading goroutine each, a few shared writers, one clock.
+func (m *streams) socketOf(id string, by actor.Actor, cookies []string, end time.Time) *socket {
+	return &socket{topic: confirm.Topic(id), workspace: unique.Make(by.Workspace), person: strings.Clone(by.Person), session: slices.Clone(by.Session),
+		admin: by.Admin(), cookies: strings.Clone(strings.Join(cookies, "; ")), end: int64(end.Sub(m.born))}
+}
+
+// id is the confirmation's.
+func (s *socket) id() string { return s.topic[len(confirm.Topic("")):] }
+
+// by is who waits, as far as the confirmation's row asks.
+func (s *socket) by() actor.Actor {
+	return actor.Actor{Kind: actor.Person, Workspace: s.workspace.Value(), Person: s.person, Session: s.session}
+}
+
+// streams are all waiting dialogs of the process: one goroutine that reads, a few writers, one clock.
 type streams struct {
 	Deps
+	born     time.Time
+	ears     *ears           // nil where nothing can be watched
 	stopping context.Context //nolint:containedctx // the life of the process, handed to polling calls
 	stop     context.CancelFunc
+
+	opened atomic.Int64
 
 	mu     sync.Mutex
 	all    map[*socket]struct{}
@@ -132,10 +158,30 @@ type streams struct {
 }
 
 func newStreams(d Deps) *streams {
-	s := &streams{Deps: d, all: map[*socket]struct{}{}}
+	s := &streams{Deps: d, born: time.Now(), all: map[*socket]struct{}{}}
+	if ears, err := newEars(); err == nil {
+		s.ears = ears
+	}
 	s.filled = sync.NewCond(&s.mu)
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	return s
+}
+
+// since is the time since the process began to serve dialogs.
+func (m *streams) since() int64 { return int64(time.Since(m.born)) }
+
+// soon is when a write has to be done.
+func (m *streams) soon() time.Time { return time.Now().Add(writeWait) }
+
+// came is what ears have heard.
+func (m *streams) came(s *socket, b []byte) {
+	if b == nil {
+		m.drop(s)
+		return
+	}
+	if !m.heardOf(s, b) {
+		m.ears.mute(s)
+	}
 }
 
 func (m *streams) count() int {
@@ -144,17 +190,28 @@ func (m *streams) count() int {
 	return len(m.all)
 }
 
+// tidyEvery is after how many new dialogs garbage is collected. What a dialog keeps lies strewn among the garbage of the request that opened it,
+// and a page of memory stays as long as anything in it does: collected often, those who come by the thousand fill it densely, in half the memory.
+const tidyEvery = 128
+
+// tidy is told of each new dialog.
+func (m *streams) tidy() {
+	if m.opened.Add(1)%tidyEvery == 0 {
+		go runtime.GC()
+	}
+}
+
 // admit counts a socket in, unless too many are open. The oldest of more than three for one dialog makes room.
 func (m *streams) admit(s *socket) bool {
 	m.mu.Lock()
 	var same []*socket
 	person := 0
 	for o := range m.all {
-		if o.by.Person != s.by.Person {
+		if o.person != s.person {
 			continue
 		}
 		person++
-		if o.id == s.id && o.conn != nil {
+		if o.topic == s.topic && o.conn != nil {
 			same = append(same, o)
 		}
 	}
@@ -164,7 +221,7 @@ func (m *streams) admit(s *socket) bool {
 	}
 	m.mu.Unlock()
 	if !full && len(same) >= perDialog {
-		oldest := slices.MinFunc(same, func(a, b *socket) int { return a.checked.Compare(b.checked) })
+		oldest := slices.MinFunc(same, func(a, b *socket) int { return cmp.Compare(a.checked, b.checked) })
 		m.close(oldest, closeReplaced, "replaced")
 	}
 	return !full
@@ -172,11 +229,11 @@ func (m *streams) admit(s *socket) bool {
 
 // start listens first and reads second, so that nothing between the two is missed.
 func (m *streams) start(s *socket, conn *websocket.Conn) {
-	conn.SetReadLimit(readLimit)
-	now := time.Now()
+	now := m.since()
 	m.mu.Lock()
 	s.conn, s.framed, s.pinged, s.checked = conn, now, now, now
-	s.heard = m.Hub.Call(confirm.Topic(s.id), func(version int64) {
+	s.ponged.Store(now)
+	s.heard = m.Hub.Call(s.topic, func(version int64) {
 		if version == 0 || version > s.seen.Load() { // an event is heard twice over a bus, and once more by the safety poll: one look is enough
 			m.enqueue(s)
 		}
@@ -188,28 +245,12 @@ func (m *streams) start(s *socket, conn *websocket.Conn) {
 		return
 	}
 	m.enqueue(s)
-	go m.read(s)
-}
-
-// read is the one goroutine of an idle dialog. The client has nothing to say: a message is a violation.
-func (m *streams) read(s *socket) {
-	extend := func(string) error { return s.conn.SetReadDeadline(time.Now().Add(pongWait)) }
-	_ = extend("")
-	s.conn.SetPongHandler(extend)
-	_, _, err := s.conn.NextReader()
-	switch {
-	case err == nil:
-		m.close(s, websocket.ClosePolicyViolation, "nothing is expected from the client")
-	case isTimeout(err):
-		m.close(s, closeSilent, "no pong")
-	default:
-		m.drop(s)
+	m.tidy()
+	if m.ears == nil || m.ears.watch(s) != nil {
+		go m.read(s)
+	} else if s.closed.Load() { // meanwhile
+		m.ears.forget(s)
 	}
-}
-
-func isTimeout(err error) bool {
-	var t interface{ Timeout() bool }
-	return errors.As(err, &t) && t.Timeout()
 }
 
 // enqueue asks for a look at the row; asked again before it happens, it is one look.
@@ -228,13 +269,16 @@ func (m *streams) run(ctx context.Context) {
 	for range writers {
 		wg.Go(m.write)
 	}
+	if m.ears != nil {
+		wg.Go(func() { m.ears.run(m.came) })
+	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case <-tick.C:
-			m.clock(time.Now())
+			m.clock(m.since())
 		}
 	}
 	m.stop()
@@ -245,6 +289,9 @@ func (m *streams) run(ctx context.Context) {
 	m.filled.Broadcast()
 	for _, s := range open {
 		m.close(s, websocket.CloseServiceRestart, "restart")
+	}
+	if m.ears != nil {
+		m.ears.close()
 	}
 	wg.Wait()
 }
@@ -293,7 +340,7 @@ func (m *streams) serve(s *socket) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), writeWait)
 	defer cancel()
-	v, err := m.Confirms.Glance(ctx, s.by, s.id)
+	v, err := m.Confirms.Glance(ctx, s.by(), s.id())
 	switch {
 	case errors.Is(err, fault.ErrNotFound):
 		m.close(s, closeGone, "gone")
@@ -325,12 +372,12 @@ func (m *streams) send(s *socket, f frame) bool {
 		m.drop(s)
 		return false
 	}
-	s.framed = time.Now()
+	s.framed = m.since()
 	return true
 }
 
 // clock does what time asks for: heartbeats, pings, another look at the session, the end of a socket's life.
-func (m *streams) clock(now time.Time) {
+func (m *streams) clock(now int64) {
 	m.mu.Lock()
 	open := m.open()
 	m.mu.Unlock()
@@ -338,7 +385,8 @@ func (m *streams) clock(now time.Time) {
 		if !s.mu.TryLock() {
 			continue // a frame is under way: it lives
 		}
-		beat, ping, look := now.Sub(s.framed) >= heartbeat && !s.beat, now.Sub(s.pinged) >= pingEvery, now.Sub(s.checked) >= recheck
+		past := func(at int64, by time.Duration) bool { return now-at >= int64(by) }
+		beat, ping, look := past(s.framed, heartbeat) && !s.beat, past(s.pinged, pingEvery), past(s.checked, recheck)
 		s.beat = s.beat || beat
 		if ping {
 			s.pinged = now
@@ -348,15 +396,17 @@ func (m *streams) clock(now time.Time) {
 		}
 		s.mu.Unlock()
 		switch {
-		case now.After(s.end):
+		case now > s.end:
 			m.close(s, closeLifetime, "lifetime")
+		case past(s.ponged.Load(), pongWait):
+			m.close(s, closeSilent, "no pong")
 		case look && !m.stillSignedIn(s):
 			m.close(s, closeSession, "session ended")
 		case beat:
 			m.enqueue(s)
 		}
 		if ping {
-			_ = s.conn.WriteControl(websocket.PingMessage, nil, now.Add(writeWait))
+			_ = s.conn.WriteControl(websocket.PingMessage, nil, m.soon())
 		}
 	}
 }
@@ -364,12 +414,12 @@ func (m *streams) clock(now time.Time) {
 func (m *streams) stillSignedIn(s *socket) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), writeWait)
 	defer cancel()
-	r := (&http.Request{Header: http.Header{"Cookie": s.cookies}}).WithContext(ctx)
-	by, err := m.Sessions.In(r, s.by.Workspace)
+	r := (&http.Request{Header: http.Header{"Cookie": {s.cookies}}}).WithContext(ctx)
+	by, err := m.Sessions.In(r, s.workspace.Value())
 	if err != nil {
 		return fault.From(err).Kind == fault.Internal // a database that does not answer ends no session
 	}
-	return by.Person == s.by.Person && by.Admin() == s.by.Admin()
+	return by.Person == s.person && by.Admin() == s.admin
 }
 
 // close says why and hangs up.
@@ -392,6 +442,9 @@ func (m *streams) drop(s *socket) {
 		s.heard.Close()
 	}
 	if s.conn != nil {
+		if m.ears != nil {
+			m.ears.forget(s)
+		}
 		_ = s.conn.Close()
 	}
 }

@@ -5,10 +5,7 @@ package outbox
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
-
-	"gorm.io/gorm"
 
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/ident"
@@ -18,7 +15,8 @@ const (
 	batch   = 32               // rows claimed at a time
 	lease   = 15 * time.Second // a worker that died gives its rows back after this
 	idle    = time.Second      // how often a process looks without having been woken
-	workers = 64               // rows handled at once: a provider that answers after 50 ms then takes 1,280 a second
+	workers = 128              // rows in hand at once: some are read or written down while others wait for a provider
+	waiters = workers / 2      // of them, at most, kinds that can wait: a mail server that does not answer leaves room for pushes
 )
 
 // bookkeeping bounds a claim and the writing of a result: a database connection that a firewall forgot would keep the outbox for ever.
@@ -65,6 +63,7 @@ type Outbox struct {
 	db       *database.DB
 	log      *slog.Logger
 	handlers map[string]Handler
+	patient  []string // kinds that come after all others
 	wake     chan struct{}
 	done     *database.Gather[string, struct{}] // takes rows away, those that end together in one transaction
 }
@@ -78,6 +77,12 @@ func New(db *database.DB, log *slog.Logger) *Outbox {
 
 // Handle names who does tasks of a kind; all are named before Run.
 func (o *Outbox) Handle(kind string, h Handler) { o.handlers[kind] = h }
+
+// HandleLast is Handle for a kind that can wait: it is begun when nothing else is due. However many mails have piled up, no push stands behind them.
+func (o *Outbox) HandleLast(kind string, h Handler) {
+	o.Handle(kind, h)
+	o.patient = append(o.patient, kind)
+}
 
 // Add puts work into tx; it starts as soon as tx is committed.
 func (o *Outbox) Add(tx database.Tx, kind string, payload []byte, now, giveUpAt time.Time) error {
@@ -101,14 +106,16 @@ const goodbye = 2 * time.Second
 func (o *Outbox) Run(ctx context.Context) {
 	tick := time.NewTicker(idle)
 	defer tick.Stop()
-	h := hands{slots: make(chan struct{}, workers)}
+	h := newHands()
 	for look := true; ; {
-		free := h.free(ctx)
-		n, err := o.round(ctx, &h, free, look)
+		full, err := false, error(nil)
+		if h.free(ctx) {
+			full, err = o.round(ctx, h, look)
+		}
 		if err != nil && ctx.Err() == nil {
 			o.log.Error("outbox", "err", err)
 		}
-		if n == free && n > 0 && err == nil {
+		if full && err == nil && ctx.Err() == nil {
 			look = false
 			continue
 		}
@@ -125,94 +132,39 @@ func (o *Outbox) Run(ctx context.Context) {
 	}
 }
 
-// hands are what does rows: as many at once as there are slots, each taking the next as soon as it is free, so that one push service that does
-// not answer keeps nobody else waiting.
-type hands struct {
-	slots chan struct{}
-	wg    sync.WaitGroup
-}
-
-// free takes slots for up to a batch; it waits for the first one. 0: ctx has ended.
-func (h *hands) free(ctx context.Context) (n int) {
-	select {
-	case <-ctx.Done():
-		return 0
-	case h.slots <- struct{}{}:
-	}
-	for n = 1; n < batch; n++ {
-		select {
-		case h.slots <- struct{}{}:
-		default:
-			return n
-		}
-	}
-	return n
-}
-
-// leave gives n slots back.
-func (h *hands) leave(n int) {
-	for range n {
-		<-h.slots
-	}
-}
-
 // last does what is due now, once: a stop sends the pushes of the requests before it, and leaves the rest to the next start.
 func (o *Outbox) last(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 	defer cancel()
-	h := hands{slots: make(chan struct{}, workers)}
-	if _, err := o.round(ctx, &h, h.free(ctx), true); err != nil {
+	h := newHands()
+	if _, err := o.round(ctx, h, true); err != nil {
 		o.log.Warn("outbox: what is left goes on at the next start", "err", err)
 	}
 	h.wg.Wait()
 }
 
-// round claims what is due, as much as there are slots for, and hands it out; it says how many rows that were. look: first without a lock, so
-// that an idle service writes nothing.
-func (o *Outbox) round(ctx context.Context, h *hands, free int, look bool) (int, error) {
-	if free == 0 {
-		return 0, nil
+// round claims what is due and hands it out, first what is urgent; full says that there may be more. look: first without a lock, so that an
+// idle service writes nothing.
+func (o *Outbox) round(ctx context.Context, h *hands, look bool) (full bool, err error) {
+	n, err := o.hand(ctx, h, false, batch, look)
+	if err != nil || len(o.patient) == 0 {
+		return n == batch, err
 	}
-	rows, err := o.claim(ctx, free, look)
-	h.leave(free - len(rows))
-	for _, r := range rows {
-		h.wg.Go(func() {
-			defer h.leave(1)
-			o.do(ctx, r)
-		})
+	rest := min(batch-n, h.roomToWait())
+	if rest == 0 {
+		return n == batch, nil
 	}
-	return len(rows), err
+	m, err := o.hand(ctx, h, true, rest, true)
+	return m == rest, err
 }
 
-const due = "dead_at IS NULL AND run_at <= ? AND (lease_until IS NULL OR lease_until < ?)"
-
-func (o *Outbox) claim(ctx context.Context, most int, look bool) (rows []row, err error) {
-	ctx, cancel := context.WithTimeout(ctx, bookkeeping)
-	defer cancel()
-	now, err := o.db.Now(ctx)
-	if err != nil {
-		return nil, err
+// hand claims up to most tasks and begins them; it says how many those were.
+func (o *Outbox) hand(ctx context.Context, h *hands, patient bool, most int, look bool) (int, error) {
+	rows, err := o.claim(ctx, patient, most, look)
+	for _, r := range rows {
+		h.take(patient, func() { o.do(ctx, r) }, o.Wake)
 	}
-	if look {
-		var first row
-		if res := o.db.Read(ctx).Select("id").Where(due, now, now).Limit(1).Find(&first); res.Error != nil || res.RowsAffected == 0 {
-			return nil, res.Error
-		}
-	}
-	err = o.db.InTx(ctx, func(tx database.Tx) error {
-		if err := tx.SkipLocked().Where(due, now, now).Order("run_at").Limit(most).Find(&rows).Error; err != nil || len(rows) == 0 {
-			return err
-		}
-		ids := make([]string, len(rows))
-		for i, r := range rows {
-			ids[i] = r.ID
-		}
-		return tx.Model(&row{}).Where("id IN ?", ids).Updates(map[string]any{"lease_until": now.Add(lease), "attempts": gorm.Expr("attempts + 1")}).Error
-	})
-	if err != nil {
-		return nil, err // nothing was claimed, or nobody knows; then the lease gives it back
-	}
-	return rows, nil
+	return len(rows), err
 }
 
 func (o *Outbox) do(ctx context.Context, r row) {
@@ -236,13 +188,6 @@ func (o *Outbox) finish(ctx context.Context, r row, result error) {
 	if err != nil {
 		o.log.Error("outbox: result not written, the task will be repeated", "kind", r.Kind, "err", err)
 	}
-}
-
-// remove forgets tasks that are done.
-func (o *Outbox) remove(ctx context.Context, ids []string) ([]struct{}, error) {
-	ctx, cancel := context.WithTimeout(ctx, bookkeeping)
-	defer cancel()
-	return make([]struct{}, len(ids)), o.db.InTx(ctx, func(tx database.Tx) error { return tx.Where("id IN ?", ids).Delete(&row{}).Error })
 }
 
 // keep writes down how a task failed and when it is tried again.

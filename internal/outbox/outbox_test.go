@@ -187,7 +187,7 @@ func TestManyWorkersDoEachTaskOnce(t *testing.T) {
 }
 
 func TestServicesThatDoNotAnswerKeepNobodyElseWaiting(t *testing.T) {
-	const stuck, quick = 63, 30 // 64 are in hand at once
+	const stuck, quick = 63, 30 // 128 are in hand at once, and 32 more are claimed when there is room for them
 	for _, d := range dbtest.Dialects {
 		t.Run(d, func(t *testing.T) {
 			began := time.Now()
@@ -228,6 +228,42 @@ func TestServicesThatDoNotAnswerKeepNobodyElseWaiting(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhatCanWaitHoldsUpNothing: mails by the hundred have been due for an hour and would take every hand for as long as their server hangs; the
+// push that came last is begun all the same.
+func TestWhatCanWaitHoldsUpNothing(t *testing.T) {
+	const mails = 200 // 64 are in hand at once
+	dbtest.Each(t, func(t *testing.T, db *database.DB) {
+		o := outbox.New(db, quiet)
+		begun := make(chan struct{})
+		answer := sync.OnceFunc(func() { close(begun) })
+		o.HandleLast("mail", func(context.Context, outbox.Task) error {
+			<-begun
+			return nil
+		})
+		o.Handle("test", func(context.Context, outbox.Task) error {
+			answer()
+			return nil
+		})
+		err := db.InTx(t.Context(), func(tx database.Tx) error {
+			now, err := tx.Now()
+			for range mails {
+				err = errors.Join(err, o.Add(tx, "mail", []byte("m"), now.Add(-time.Hour), now.Add(24*time.Hour)))
+			}
+			return errors.Join(err, o.Add(tx, "test", []byte("t"), now, now.Add(time.Minute)))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		run(t, o)
+		select {
+		case <-begun:
+		case <-time.After(time.Minute):
+			t.Error("the push stands behind the mails")
+			answer()
+		}
+	})
 }
 
 func TestATaskThatNobodyKnowsIsKept(t *testing.T) {

@@ -25,6 +25,7 @@ const (
 	Title    = "Confirmation Request"
 	Body     = "Open to review"
 	DoneBody = "Already answered"
+	TestBody = "Test: notifications reach this phone"
 )
 
 // Type says what a message is for.
@@ -33,6 +34,7 @@ type Type string
 const (
 	Confirm Type = "confirm" // a question waits
 	Done    Type = "done"    // it no longer does: take the notification away
+	Test    Type = "test"    // nothing waits; the person wants to see whether a notification arrives
 )
 
 // doneLife is how long a withdrawal is worth delivering: a phone that shows the question and then loses its network should still
@@ -53,14 +55,14 @@ var plainID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // Validate refuses what no service could carry: an unknown type or an id that does not fit a header.
 func (m Message) Validate() error {
 	switch {
-	case m.Type != Confirm && m.Type != Done:
+	case m.Type != Confirm && m.Type != Done && m.Type != Test:
 		return errors.New("push: unknown message type")
 	case !plainID.MatchString(m.Confirmation):
 		return errors.New("push: confirmation is not an id")
 	case m.Type == Confirm && !plainID.MatchString(m.Workspace):
 		return errors.New("push: workspace is not an id")
-	case m.Type == Confirm && m.Expires.IsZero():
-		return errors.New("push: confirm without an end")
+	case m.Type != Done && m.Expires.IsZero():
+		return errors.New("push: a message without an end")
 	}
 	return nil
 }
@@ -90,7 +92,7 @@ type donePayload struct {
 
 const version = 1
 
-// Payload is the JSON that the companion reads, {t:"confirm",v:1,cid,ws,exp} or {t:"done",cid}, exp in Unix seconds (wire.md §4).
+// Payload is the JSON that the companion reads, {t:"confirm",v:1,cid,ws,exp}, {t:"done",cid} or {t:"test",cid}, exp in Unix seconds (wire.md §4).
 func (m Message) Payload() []byte {
 	var v any = donePayload{T: m.Type, CID: m.Confirmation}
 	if m.Type == Confirm {

@@ -88,6 +88,8 @@ func TestValidateMessage(t *testing.T) {
 		{"an id longer than a collapse id", push.Message{Type: push.Done, Confirmation: string(long)}, false},
 		{"a question without workspace", push.Message{Type: push.Confirm, Confirmation: "c", Expires: now}, false},
 		{"a question without end", push.Message{Type: push.Confirm, Confirmation: "c", Workspace: "w"}, false},
+		{"a test", push.Message{Type: push.Test, Confirmation: "c", Expires: now}, true},
+		{"a test without end", push.Message{Type: push.Test, Confirmation: "c"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if err := c.m.Validate(); (err == nil) != c.ok {

@@ -121,8 +121,11 @@ func (s *Sender) Send(ctx context.Context, to push.Address, m push.Message) push
 	ctx, cancel := context.WithTimeout(ctx, push.Timeout)
 	defer cancel()
 	expires := s.now().Add(life)
-	if m.Type == push.Confirm {
+	switch m.Type {
+	case push.Confirm:
 		return s.deliver(ctx, env, question(to, m, expires))
+	case push.Test:
+		return s.deliver(ctx, env, trial(to, m, expires))
 	}
 	r := s.deliver(ctx, env, withdrawal(to, m, expires))
 	if r.Outcome == push.Sent {

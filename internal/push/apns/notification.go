@@ -31,6 +31,13 @@ func question(to push.Address, m push.Message, expires time.Time) *apns2.Notific
 	return n
 }
 
+// trial shows the person that a notification arrives; there is nothing to open.
+func trial(to push.Address, m push.Message, expires time.Time) *apns2.Notification {
+	n := notification(to, m, expires)
+	n.Payload = payload(m, map[string]any{"alert": map[string]string{"title": push.Title, "body": push.TestBody}, "sound": "default"})
+	return n
+}
+
 // withdrawal replaces the question by the same collapse id, without sound or light.
 func withdrawal(to push.Address, m push.Message, expires time.Time) *apns2.Notification {
 	n := notification(to, m, expires)

@@ -38,7 +38,10 @@ func apns(m push.Message, expires time.Time) *messaging.APNSConfig {
 		CustomData:     map[string]any{"interruption-level": "time-sensitive"},
 	}
 	priority := "10"
-	if m.Type == push.Done {
+	switch m.Type {
+	case push.Test:
+		aps = &messaging.Aps{Alert: &messaging.ApsAlert{Title: push.Title, Body: push.TestBody}, Sound: "default"}
+	case push.Done:
 		// One FCM message is one APNs push, so the replacement text and the wake-up travel together.
 		priority = "5"
 		aps = &messaging.Aps{

@@ -1,0 +1,42 @@
+package confirm_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/countersign/countersign/internal/confirm"
+	"github.com/countersign/countersign/internal/device"
+	"github.com/countersign/countersign/internal/directory"
+	"github.com/countersign/countersign/internal/fault"
+	"github.com/countersign/countersign/internal/push"
+)
+
+func TestATestNotificationReachesOnesOwnPhoneAlone(t *testing.T) {
+	withFCM(t, func(t *testing.T, p *pushed) {
+		ben := p.Colleague(p.ana, "ben", directory.Admin)
+		mute := p.Phone(ben)
+		for name, tt := range map[string]struct {
+			id   string
+			want error
+		}{
+			"a colleague's":        {p.phone.ID, fault.ErrNotFound},
+			"unknown":              {"dev_none", fault.ErrNotFound},
+			"without push address": {mute.ID, confirm.ErrNoPush},
+		} {
+			if _, err := p.Confirms.TryPush(t.Context(), ben, tt.id); !errors.Is(err, tt.want) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		res, err := p.Confirms.TryPush(t.Context(), p.ana, p.phone.ID)
+		if err != nil || res.Outcome != push.Sent {
+			t.Fatalf("%+v %v", res, err)
+		}
+		if d := p.delivered(t, `"test"`); !strings.Contains(string(d.Payload), `"tst_`) {
+			t.Errorf("pushed %s", d.Payload)
+		}
+		if d, err := device.Find(p.DB.Read(t.Context()), p.ana.Workspace, p.phone.ID); err != nil || d.PushState != "working" || d.Delivered == nil {
+			t.Errorf("the phone's row: %+v %v", d, err)
+		}
+	})
+}
