@@ -148,6 +148,15 @@ CREATE TRIGGER audit_seals_kept BEFORE DELETE ON audit_seals FOR EACH ROW EXECUT
 
 CREATE TRIGGER audit_seals_whole BEFORE TRUNCATE ON audit_seals FOR EACH STATEMENT EXECUTE FUNCTION audit_refused();
 
+CREATE TABLE certificate_warnings (
+    workspace_id text NOT NULL,
+    fingerprint text NOT NULL,
+    days bigint NOT NULL,
+    warned_at timestamp with time zone NOT NULL,
+    CONSTRAINT certificate_warnings_pkey PRIMARY KEY (workspace_id, fingerprint),
+    CONSTRAINT certificate_warnings_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
 CREATE TABLE challenges (
     confirmation_id text NOT NULL,
     device_id text NOT NULL,
@@ -1241,6 +1250,7 @@ CREATE TABLE workspaces (
     frozen_at timestamp with time zone,
     frozen_by text NOT NULL DEFAULT ''::text,
     passkeys boolean NOT NULL DEFAULT false,
+    max_token_days integer NOT NULL DEFAULT 0,
     CONSTRAINT workspaces_pkey PRIMARY KEY (id),
     CONSTRAINT workspaces_confirmation_policy_check CHECK ((confirmation_policy = ANY (ARRAY['risk'::text, 'code'::text, 'tap'::text]))),
     CONSTRAINT workspaces_confirmation_seconds_check CHECK (((confirmation_seconds >= 60) AND (confirmation_seconds <= 600)))

@@ -174,6 +174,14 @@ BEGIN
   SELECT RAISE(ABORT, 'audit: only retention deletes seals, up to its checkpoint');
 END;
 
+CREATE TABLE certificate_warnings (
+    workspace_id text NOT NULL REFERENCES workspaces (id),
+    fingerprint  text NOT NULL,
+    days         bigint NOT NULL,
+    warned_at    datetime NOT NULL,
+    PRIMARY KEY (workspace_id, fingerprint)
+);
+
 CREATE TABLE challenges (
     confirmation_id text NOT NULL REFERENCES confirmations (id),
     device_id       text NOT NULL REFERENCES devices (id),
@@ -1174,6 +1182,6 @@ CREATE TABLE workspaces (
     confirmation_policy  text NOT NULL DEFAULT 'risk' CHECK (confirmation_policy IN ('risk', 'code', 'tap')),
     confirmation_seconds integer NOT NULL DEFAULT 300 CHECK (confirmation_seconds BETWEEN 60 AND 600),
     created_at           datetime NOT NULL
-, show_once boolean NOT NULL DEFAULT false, two_admins boolean NOT NULL DEFAULT false, same_network boolean NOT NULL DEFAULT false, freeze_on_report boolean NOT NULL DEFAULT false, frozen_at datetime, frozen_by text NOT NULL DEFAULT '', passkeys boolean NOT NULL DEFAULT false);
+, show_once boolean NOT NULL DEFAULT false, two_admins boolean NOT NULL DEFAULT false, same_network boolean NOT NULL DEFAULT false, freeze_on_report boolean NOT NULL DEFAULT false, frozen_at datetime, frozen_by text NOT NULL DEFAULT '', passkeys boolean NOT NULL DEFAULT false, max_token_days integer NOT NULL DEFAULT 0);
 
 CREATE UNIQUE INDEX workspaces_slug ON workspaces (slug);

@@ -47,7 +47,7 @@ type Deps struct {
 	CheckEndpoint func(ctx context.Context, endpoint string) error
 	Brand         string         // how mails and webhooks name this service
 	Mail          *mail.Sender   // nil: no mail server
-	WebhookHosts  []string       // hosts that webhooks may reach though their addresses are private
+	AllowHosts    []string       // hosts that webhooks and identity providers may be at though their addresses are private
 	WebhookRoots  *x509.CertPool // nil are the system's
 	// ListenURL is where LISTEN goes, past a pooler; empty for one process alone.
 	ListenURL string
@@ -110,9 +110,10 @@ func New(d Deps) (*Domains, error) {
 	registerRecovery(m.Confirms)
 	registerDirectory(m.Confirms)
 	registerOwnership(m.Confirms)
+	m.registerTurnOff()
 	registerAPIKeys(m.Confirms)
 	m.APIKeys = apikey.New(d.DB)
-	m.SSO, err = sso.New(sso.Deps{DB: d.DB, Vault: d.Vault, PublicURL: d.PublicURL})
+	m.SSO, err = sso.New(sso.Deps{DB: d.DB, Vault: d.Vault, PublicURL: d.PublicURL, AllowHosts: d.AllowHosts})
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +150,7 @@ func New(d Deps) (*Domains, error) {
 		return m.APIKeys.EndAll(tx, by, p.ID, apikey.RoleLost, at)
 	})
 	m.Mail = mail.New(mail.Deps{DB: d.DB, Outbox: m.Outbox, Log: d.Log, Sender: d.Mail, Brand: d.Brand, PublicURL: d.PublicURL, Link: m.Signin.LinkFor})
-	m.Webhooks, err = webhook.New(webhook.Deps{DB: d.DB, Vault: d.Vault, Outbox: m.Outbox, Log: d.Log, Brand: d.Brand, Allow: d.WebhookHosts, Roots: d.WebhookRoots})
+	m.Webhooks, err = webhook.New(webhook.Deps{DB: d.DB, Vault: d.Vault, Outbox: m.Outbox, Log: d.Log, Brand: d.Brand, Allow: d.AllowHosts, Roots: d.WebhookRoots})
 	if err != nil {
 		return nil, err
 	}
@@ -213,6 +214,7 @@ func (m *Domains) sweep(ctx context.Context) {
 			"counters":        func(ctx context.Context) error { return limit.Sweep(ctx, m.DB) },
 			"sessions":        m.Signin.Sweep,
 			"single sign-on":  m.SSO.Sweep,
+			"certificates":    m.Signin.WarnOfCertificates,
 			"role mapping":    m.Directory.Settle,
 			"ownership":       m.Directory.SweepTransfers,
 			"API keys":        m.APIKeys.Sweep,

@@ -19,9 +19,6 @@ import (
 	gsqlite "gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
-
-	// The driver that registers itself as "sqlite": pure Go, so one static binary.
-	_ "modernc.org/sqlite"
 )
 
 // The two dialects.
@@ -105,18 +102,22 @@ func (db *DB) openSQLite(ctx context.Context, file string) (err error) {
 	}
 	q := url.Values{"_txlock": {"immediate"}, "_time_format": {"sqlite"}, "_timezone": {"UTC"},
 		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "foreign_keys(1)", "synchronous(FULL)"}}
-	if db.writer, err = sql.Open("sqlite", "file:"+uriPath.Replace(file)+"?"+q.Encode()); err != nil {
+	write, err := newKeeping("file:" + uriPath.Replace(file) + "?" + q.Encode())
+	if err != nil {
 		return err
 	}
+	db.writer = sql.OpenDB(write)
 	db.writer.SetMaxOpenConns(1)
 	if db.w, err = gorm.Open(&dialector{gsqlite.Dialector{DriverName: "sqlite", Conn: gate{db.writer}}}, db.config()); err != nil {
 		return fmt.Errorf("open %s: %w", file, err)
 	}
 	q.Add("_pragma", "query_only(1)")
 	q.Del("_txlock")
-	if db.reader, err = sql.Open("sqlite", "file:"+uriPath.Replace(file)+"?"+q.Encode()); err != nil {
+	read, err := newKeeping("file:" + uriPath.Replace(file) + "?" + q.Encode())
+	if err != nil {
 		return err
 	}
+	db.reader = sql.OpenDB(read)
 	db.reader.SetMaxOpenConns(8)
 	db.reader.SetMaxIdleConns(8)
 	if db.r, err = gorm.Open(&dialector{gsqlite.Dialector{DriverName: "sqlite", Conn: gate{db.reader}}}, db.config()); err != nil {

@@ -65,6 +65,10 @@ func gated(args []any) []any {
 		switch t := a.(type) {
 		case string:
 			args[i] = storable(t)
+		case []string:
+			for n, one := range t {
+				t[n] = storable(one)
+			}
 		case *string:
 			if t != nil {
 				args[i] = storable(*t)

@@ -38,6 +38,21 @@ func (db *DB) Native(ctx context.Context, do func(*pgx.Conn) error) error {
 	return busy(err)
 }
 
+// Pipelined is Native for a do that sends its BEGIN with its first statements and its COMMIT with its last: what an error leaves open is rolled
+// back.
+func (db *DB) Pipelined(ctx context.Context, do func(*pgx.Conn) error) error {
+	return db.Native(ctx, func(c *pgx.Conn) error {
+		err := do(c)
+		if err == nil || c.IsClosed() || c.PgConn().TxStatus() == 'I' {
+			return err
+		}
+		if _, undone := c.Exec(ctx, "ROLLBACK"); undone != nil {
+			return errors.Join(err, undone, c.Close(ctx)) // the server rolls back what nobody commits
+		}
+		return err
+	})
+}
+
 // Args makes arguments what both databases can keep, as other ways do by themselves: times in UTC and whole microseconds, text that is text.
 func Args(args ...any) []any { return gated(args) }
 

@@ -44,6 +44,7 @@ type Choice struct {
 	Source Source
 	Team   string // id; its members
 	Active *bool
+	Among  []string // ids; nil does not choose, an empty list chooses nobody
 }
 
 // where adds everything but the text to a query of people.
@@ -56,6 +57,9 @@ func (c Choice) where(find *gorm.DB, workspace string) *gorm.DB {
 	}
 	if c.Active != nil {
 		find = find.Where("active = ?", *c.Active)
+	}
+	if c.Among != nil {
+		find = find.Where("id IN ?", append([]string{""}, c.Among...)) // an empty list is no SQL
 	}
 	if c.Team != "" {
 		find = find.Where("id IN (SELECT person_id FROM team_members WHERE team_id = ? AND workspace_id = ?)", c.Team, workspace)

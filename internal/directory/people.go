@@ -27,7 +27,6 @@ var (
 	ErrOwnerOnly  = fault.New(fault.Forbidden, "forbidden", "Only the Owner can do this to the Owner's account.").With("allowed_roles", []Role{Owner})
 	ErrOneOwner   = fault.New(fault.Conflict, "one_owner", "A workspace has exactly one Owner. The role cannot be given or taken here.")
 	ErrEmailTaken = fault.New(fault.Conflict, "email_taken", "There is a person with this e-mail address in the workspace already.")
-	ErrManaged    = fault.New(fault.Conflict, "managed_by_directory", "This person comes from your identity provider. Turn their access on or off there.")
 	ErrSelf       = fault.New(fault.Conflict, "own_account", "You cannot deactivate your own account. Ask another Owner or Super Admin.")
 	ErrLastAdmin  = fault.New(fault.Conflict, "last_admin", "This is the last active admin of the workspace. Make somebody else one first.")
 	ErrRole       = fault.New(fault.Invalid, "bad_role", "The role is one of super_admin, admin, user and guest.")
@@ -51,11 +50,23 @@ func Add(tx database.Tx, by actor.Actor, name, email string, role Role) (Person,
 
 // AddOwner makes the Owner of a workspace that is being made in the same transaction.
 func AddOwner(tx database.Tx, by actor.Actor, workspace, name, email string) (Person, error) {
+	return AddOwnerAs(tx, by, workspace, NewPersonID(), name, email)
+}
+
+// NewPersonID is an id that nobody has, for AddOwnerAs.
+func NewPersonID() string { return ident.New("ppl") }
+
+// AddOwnerAs is AddOwner with an id that was made before, because a passkey was made for it.
+func AddOwnerAs(tx database.Tx, by actor.Actor, workspace, id, name, email string) (Person, error) {
 	by.Workspace = workspace
-	return add(tx, by, name, email, Owner)
+	return addAs(tx, by, id, name, email, Owner)
 }
 
 func add(tx database.Tx, by actor.Actor, name, email string, role Role) (Person, error) {
+	return addAs(tx, by, NewPersonID(), name, email, role)
+}
+
+func addAs(tx database.Tx, by actor.Actor, id, name, email string, role Role) (Person, error) {
 	name, email = strings.TrimSpace(name), strings.TrimSpace(email)
 	if !goodName(name) {
 		return Person{}, ErrName
@@ -77,7 +88,7 @@ func add(tx database.Tx, by actor.Actor, name, email string, role Role) (Person,
 	if err != nil {
 		return Person{}, err
 	}
-	r := personRow{ID: ident.New("ppl"), WorkspaceID: by.Workspace, Source: string(Local), Role: string(role), Active: true, UserName: email,
+	r := personRow{ID: id, WorkspaceID: by.Workspace, Source: string(Local), Role: string(role), Active: true, UserName: email,
 		UserNameKey: key, Name: name, NameKey: Key(name), Email: email, EmailKey: key, Attributes: "{}", Version: 1, CreatedAt: now, UpdatedAt: now}
 	err = tx.Create(&r).Error
 	if errors.Is(err, gorm.ErrDuplicatedKey) {
@@ -89,8 +100,8 @@ func add(tx database.Tx, by actor.Actor, name, email string, role Role) (Person,
 	return r.person(), audit.RecordAt(tx, by, "person.added", r.ID, audit.Detail{"role": role}, now)
 }
 
-// Change sets a person's role, or switches a local person on or off; nil leaves a thing as it is. Switching off ends, in the same
-// transaction, what must not outlive the person.
+// Change sets a person's role, or switches a person on or off; nil leaves a thing as it is. Switching off ends, in the same
+// transaction, what must not outlive the person. What is decided here about a person of the directory holds until the directory says otherwise.
 func (s *Service) Change(ctx context.Context, by actor.Actor, id string, role *Role, active *bool) (Person, error) {
 	var p Person
 	err := s.db.InTx(ctx, func(tx database.Tx) error {
@@ -152,8 +163,6 @@ func (s *Service) setActive(tx database.Tx, by actor.Actor, r *personRow, active
 	switch {
 	case active == nil || *active == r.Active:
 		return nil
-	case Source(r.Source) == Provider:
-		return ErrManaged
 	case !*active && r.ID == by.Person:
 		return ErrSelf
 	case Role(r.Role) == Owner && Role(by.Role) != Owner:

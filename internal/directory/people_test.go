@@ -189,9 +189,8 @@ func TestChange(t *testing.T) {
 			{name: "a Super Admin switches the Owner off", by: directory.SuperAdmin, target: directory.Owner, active: off, want: directory.ErrOwnerOnly},
 			{name: "an Admin switches a User off", by: directory.Admin, target: directory.User, active: off, want: directory.ErrForbidden},
 			{name: "a directory person's role", by: directory.Owner, target: directory.User, from: directory.Provider, role: role(directory.Admin)},
-			{name: "switching a directory person off", by: directory.Owner, target: directory.User, from: directory.Provider, active: off, want: directory.ErrManaged},
-			{name: "role and active, one of them refused", by: directory.Owner, target: directory.User, from: directory.Provider, role: role(directory.Admin),
-				active: off, want: directory.ErrManaged},
+			{name: "switching a directory person off", by: directory.Owner, target: directory.User, from: directory.Provider, active: off},
+			{name: "role and active, one of them refused", by: directory.SuperAdmin, self: true, role: role(directory.Admin), active: off, want: directory.ErrSelf},
 		} {
 			t.Run(tt.name, func(t *testing.T) {
 				h := newLocal(t, db)

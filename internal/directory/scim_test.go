@@ -195,6 +195,15 @@ func TestWhomAPOSTMeans(t *testing.T) {
 		if got := h.find(`emails.value eq "c2@acme.test"`); got != nil {
 			t.Errorf("the old address still finds %v", got)
 		}
+		eva := h.user(`{"userName":"eva","externalId":"shared","active":false}`)
+		h.user(`{"userName":"finn","externalId":"other"}`)
+		finn := h.user(`{"userName":"gina","externalId":"other","active":false}`)
+		if id := h.user(`{"userName":"eva.new","externalId":"shared"}`); id != eva {
+			t.Error("the externalId of one inactive person alone did not revive them")
+		}
+		if id := h.user(`{"userName":"hana","externalId":"other"}`); id == finn {
+			t.Error("an externalId that somebody active has as well says who is meant")
+		}
 		other := newHouse(t, db)
 		if id := other.user(`{"userName":"cleo.new","externalId":"e2"}`); id == cleo {
 			t.Error("a person was matched across workspaces")

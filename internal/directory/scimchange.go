@@ -89,8 +89,11 @@ func (p *Provisioning) rewrite(tx database.Tx, by actor.Actor, r userRow, old, w
 	if err := p.rolesOfUser(tx, by, r.ID, locked, now); err != nil {
 		return nil, err
 	}
-	changed := changedNames(old, written)
-	if err := audit.RecordAt(tx, by, changeEvent(was, r), r.ID, audit.Detail{"changed": changed}, now); err != nil {
+	told := audit.Detail{"changed": changedNames(old, written)}
+	if was.UserName != r.UserName { // so that people who look for the old name find whom it was
+		told["from"], told["to"] = was.UserName, r.UserName
+	}
+	if err := audit.RecordAt(tx, by, changeEvent(was, r), r.ID, told, now); err != nil {
 		return nil, err
 	}
 	var out scim.Resource

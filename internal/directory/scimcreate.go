@@ -15,8 +15,8 @@ import (
 )
 
 // CreateUser makes a person from a POST. A local person with the userName is adopted: same id, role and password, from now on kept by the
-// directory. An inactive directory person with the externalId is revived: same id, and everything as sent. Any other clash of userNames, also
-// with an inactive person, is ErrUserNameTaken. Nobody is ever matched by e-mail address or in another workspace.
+// directory. An inactive directory person with the externalId, which nobody active shares, is revived: same id, and everything as sent. Any other
+// clash of userNames, also with an inactive person, is ErrUserNameTaken. Nobody is ever matched by e-mail address or in another workspace.
 func (p *Provisioning) CreateUser(ctx context.Context, by actor.Actor, in scim.Incoming) (scim.Resource, error) {
 	var out scim.Resource
 	err := p.guarded(ctx, by.Workspace, func(tx database.Tx, locked bool) error {
@@ -96,15 +96,17 @@ func (p *Provisioning) clash(tx database.Tx, workspace string, written scim.Reso
 	// Two index look-ups, each by itself: no planner makes them of an OR that it cannot estimate.
 	ids, args := "SELECT id FROM people WHERE workspace_id = ? AND user_name_key = ? AND deleted_at IS NULL", []any{workspace, name}
 	if external != "" {
-		ids += " UNION ALL SELECT id FROM people WHERE workspace_id = ? AND external_id = ? AND deleted_at IS NULL AND NOT active"
+		ids += " UNION ALL SELECT id FROM people WHERE workspace_id = ? AND external_id = ? AND deleted_at IS NULL"
 		args = append(args, workspace, external)
 	}
 	var rows []userRow
-	err := tx.Raw("SELECT "+userColumns+" FROM people r WHERE "+among(tx.Dialect(), ids)+" AND r.deleted_at IS NULL ORDER BY r.created_at, r.id LIMIT 10"+forUpdate(tx), args...).Scan(&rows).Error
+	err := tx.Raw("SELECT "+userColumns+" FROM people r WHERE "+among(tx.Dialect(), ids)+" AND r.deleted_at IS NULL"+
+		" ORDER BY CASE WHEN r.user_name_key = ? THEN 0 WHEN r.active THEN 1 ELSE 2 END, r.created_at, r.id LIMIT 10"+forUpdate(tx), append(args, name)...).Scan(&rows).Error
 	if err != nil {
 		return nil, err
 	}
 	var found *userRow
+	shared := false
 	for i := range rows {
 		r := &rows[i]
 		same := external != "" && deref(r.ExternalID) == external
@@ -113,9 +115,14 @@ func (p *Provisioning) clash(tx database.Tx, workspace string, written scim.Reso
 			return r, nil
 		case r.UserNameKey == name:
 			return nil, ErrUserNameTaken
+		case Source(r.Source) == Provider && r.Active:
+			shared = true
 		case found == nil && Source(r.Source) == Provider:
 			found = r
 		}
+	}
+	if shared {
+		return nil, nil //nolint:nilnil // somebody active has the externalId too, so it does not say who is meant
 	}
 	return found, nil
 }

@@ -67,7 +67,7 @@ func (p *Provisioning) position(by actor.Actor, k *kind, q Query) (position, err
 	if q.Cursor == "" {
 		return position{}, nil
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(q.Cursor)
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(q.Cursor)
 	if err != nil || len(raw) < macSize+cursorHead || !hmac.Equal(raw[:macSize], p.cursors.mac(raw[macSize:], by, k, q)) {
 		return position{}, ErrBadCursor
 	}

@@ -28,10 +28,11 @@ type Quick struct {
 	members  *database.Gather[memberPatch, *patchedTeam]
 }
 
-// How many batches of one kind are under way at once: while some wait for the disk, others are put together. Changes of members have few, because
+// How many batches of one kind are under way at once: while some wait for the disk, others are put together. More of them would be smaller, and
+// cost Postgres more for each call. Changes of members have fewer still, because
 // those of one team wait for each other's commit: the more go together, the fewer commits there are to wait for.
 const (
-	lanes       = 8
+	lanes       = 3
 	memberLanes = 2
 )
 

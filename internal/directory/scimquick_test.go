@@ -115,6 +115,60 @@ func TestTheQuickWayNeedsATokenThatIsLiveAtThatMoment(t *testing.T) {
 	}
 }
 
+// TestWhoComesTogetherIsMadeAsIfAlone: one statement makes those of a batch against whom nothing stands, with their rows, and leaves the others.
+func TestWhoComesTogetherIsMadeAsIfAlone(t *testing.T) {
+	h, q := quick(t)
+	h.user(`{"userName":"there"}`)
+	h.user(`{"userName":"gone","externalId":"e-gone","active":false}`)
+	h.group(`{"displayName":"Support","members":[{"value":"e-awaited"}]}`)
+	kept := func(c directory.Change) (directory.Row, error) {
+		return directory.Row{Insert: "unused", Into: "counters (key, count, expires_at)", Values: []any{c.ID, 1, c.At}}, nil
+	}
+	people := []struct {
+		body string
+		made bool
+	}{
+		{`{"userName":"Zoë","name":{"givenName":"Zoë","familyName":"O'Neil"},"title":"\\ \"x\"","externalId":"e-1","emails":[{"value":"zoe@acme.test","type":"work"}]}`, true},
+		{`{"userName":"There"}`, false},
+		{`{"userName":"plain"}`, true},
+		{`{"userName":"back","externalId":"e-gone"}`, false},
+		{`{"userName":"awaited","externalId":"e-awaited"}`, false},
+		{`{"userName":"asleep","active":false,"externalId":"e-2"}`, true},
+	}
+	var in []scim.Incoming
+	for _, p := range people {
+		in = append(in, incoming(t, h.p.UserType(), p.body))
+	}
+	in = append(in, in[0]) // twice the same
+	made, shown, err := q.CreateTogether(directory.Recording(t.Context(), kept), h.by, in...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made[0] == made[len(people)] {
+		t.Errorf("of two who are the same %v and %v were made", made[0], made[len(people)])
+	}
+	for i, p := range people[1:] {
+		if made[i+1] != p.made {
+			t.Errorf("%s: made %v, want %v", p.body, made[i+1], p.made)
+		}
+	}
+	for i, r := range shown {
+		id := scim.Text(r, "id")
+		for _, count := range []string{"SELECT count(*) FROM audit_events WHERE event = 'person.created' AND subject = ?", "SELECT count(*) FROM counters WHERE key = ?"} {
+			if told := h.number(count, id); (told == 1) != made[i] {
+				t.Errorf("person %d, made %v: %s: %d", i, made[i], count, told)
+			}
+		}
+		if !made[i] {
+			continue
+		}
+		read, err := h.p.User(t.Context(), h.by, id, scim.Projection{})
+		if diff := cmp.Diff(r, read); err != nil || diff != "" {
+			t.Errorf("person %d is read as another one than was answered: %v\n%s", i, err, diff)
+		}
+	}
+}
+
 // TestARevocationCountsFromItsCommitOn: whoever is answered after a revocation was committed was refused, while others create as fast as they can.
 func TestARevocationCountsFromItsCommitOn(t *testing.T) {
 	h, q := quick(t)

@@ -74,10 +74,10 @@ func (p *Provisioning) setWritten(r *teamRow, written scim.Resource) (search str
 	return string(keys), err
 }
 
-// CreateGroup makes a team from a POST. Its displayName must be free in the workspace.
+// CreateGroup makes a team from a POST. Its displayName must be free in the workspace; a local team that has it is adopted.
 func (p *Provisioning) CreateGroup(ctx context.Context, by actor.Actor, in scim.Incoming) (scim.Resource, error) {
 	var out scim.Resource
-	err := p.s.db.InTx(ctx, func(tx database.Tx) error {
+	err := p.attempts(ctx, by.Workspace, func(tx database.Tx, a attempt) error {
 		now, err := tx.Now()
 		if err != nil {
 			return err
@@ -87,8 +87,16 @@ func (p *Provisioning) CreateGroup(ctx context.Context, by actor.Actor, in scim.
 		if err != nil {
 			return err
 		}
-		if err := freeTeamName(tx, r); err != nil {
+		other, source, err := teamNamed(tx, r)
+		if err != nil {
 			return err
+		}
+		if other != "" && source == Local {
+			out, err = p.adoptTeam(tx, by, other, in, a, now)
+			return err
+		}
+		if other != "" {
+			return ErrTeamNameTaken
 		}
 		err = tx.Exec(`INSERT INTO teams (id, workspace_id, display_name, display_name_key, external_id, attributes, search, version, created_at, updated_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?)`, r.ID, r.WorkspaceID, r.DisplayName, r.DisplayNameKey, r.ExternalID, r.Attributes, search, now, now).Error
@@ -114,10 +122,16 @@ func (p *Provisioning) CreateGroup(ctx context.Context, by actor.Actor, in scim.
 	return out, duplicate(err, ErrTeamNameTaken)
 }
 
-func freeTeamName(tx database.Tx, r teamRow) error {
-	var other string
-	err := tx.Raw("SELECT id FROM teams WHERE workspace_id = ? AND display_name_key = ? AND deleted_at IS NULL AND id <> ?", r.WorkspaceID, r.DisplayNameKey, r.ID).
+// teamNamed is another team of the workspace with the displayName, and where it comes from; "" for none.
+func teamNamed(tx database.Tx, r teamRow) (id string, source Source, err error) {
+	var other struct{ ID, Source string }
+	err = tx.Raw("SELECT id, source FROM teams WHERE workspace_id = ? AND display_name_key = ? AND deleted_at IS NULL AND id <> ?", r.WorkspaceID, r.DisplayNameKey, r.ID).
 		Scan(&other).Error
+	return other.ID, Source(other.Source), err
+}
+
+func freeTeamName(tx database.Tx, r teamRow) error {
+	other, _, err := teamNamed(tx, r)
 	if err == nil && other != "" {
 		return ErrTeamNameTaken
 	}

@@ -146,14 +146,22 @@ func newer(db *gorm.DB, q Query) (Page, error) {
 	return p, nil
 }
 
-// floor is where a page stops looking: "" where an index finds what it asks for, or the log ends before.
+// floor is where a page stops looking: "" where an index finds what it asks for, or the log ends before. Refused calls have an index, but lie far
+// apart and may be very many: of these a page looks through a quarter.
 func (q Query) floor(db *gorm.DB, most int) (string, error) {
-	indexed := q.Person != "" || q.Team != "" || q.Bulk != "" || q.Open || q.refused()
-	scans := q.Text != "" || q.Operation != "" || q.Token != "" || q.Code != "" || q.Method != "" || q.Result != "" && !q.refused()
-	if !scans || indexed && q.Text == "" {
+	few := q.Person != "" || q.Team != "" || q.Bulk != ""
+	apart := q.Open || q.refused()
+	other := q.Operation != "" || q.Token != "" || q.Code != "" || q.Method != ""
+	switch {
+	case q.Text == "" && (few || !other && (apart || q.Result == "")):
 		return "", nil
+	case apart && !few:
+		most /= 4
 	}
 	find := db.Table("provisioning_log").Select("id").Where("workspace_id = ?", q.Workspace)
+	if apart && !few {
+		find = find.Where(refusals)
+	}
 	if q.After != "" {
 		find = find.Where("id < ?", q.After)
 	}

@@ -13,6 +13,7 @@ import (
 type Candidate struct {
 	ID, Name, UserName string
 	Local, Active      bool
+	OffBy              string // who turned their access off here, "" where the provider did
 	ChangedAt          time.Time
 	DeletedAt          *time.Time
 }
@@ -97,6 +98,9 @@ func (m *Missing) person(c Candidate) bool {
 		m.Verdict = IsLocal
 		m.say("local", c.Name+" was added here, as "+c.UserName+". As soon as the identity provider sends this userName, it takes them over.")
 		return false
+	case !c.Active && c.OffBy != "":
+		m.Verdict = IsInactive
+		m.say("turned_off_here", c.Name+" is here but inactive: "+c.OffBy+" turned their access off here, on "+at(c.ChangedAt)+" at the latest.")
 	case !c.Active:
 		m.Verdict = IsInactive
 		m.say("inactive", c.Name+" is here but inactive: the identity provider turned their access off, on "+at(c.ChangedAt)+" at the latest.")

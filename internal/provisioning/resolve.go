@@ -30,9 +30,9 @@ func resolve(tx database.Tx, right map[string][]rightNow, rows []*Entry) error {
 			}
 		}
 	}
-	for workspace, r := range let {
+	for workspace, r := range let { // SQLite takes the index of open failures only where its own condition stands
 		err := tx.Exec("UPDATE provisioning_log SET resolved_at = ?, resolved_by = ? WHERE workspace_id = ? AND result IN ('rejected', 'slowed') AND resolved_at IS NULL"+
-			" AND subject_key = '' AND last_at < ?", r.at, r.id, workspace, r.at).Error
+			" AND result IN ('failed', 'rejected', 'slowed') AND subject_key = '' AND last_at < ?", r.at, r.id, workspace, r.at).Error
 		if err != nil {
 			return err
 		}

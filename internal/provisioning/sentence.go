@@ -73,6 +73,7 @@ func (e *Entry) failure() string {
 var events = map[string]string{
 	"person.created": "created %s.", "person.adopted": "took over %s, who had been added here.", "person.revived": "brought %s back.",
 	"person.deactivated": "deactivated %s.", "person.reactivated": "activated %s again.", "person.deleted": "deleted %s.", "team.deleted": "deleted %s.",
+	"team.adopted": "took over %s, which was here already.",
 }
 
 func (e *Entry) eventSentence() string {

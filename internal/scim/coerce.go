@@ -2,9 +2,12 @@ package scim
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/countersign/countersign/internal/fault"
 )
 
 // value brings what a client sent for an attribute into canonical form; nil means absent.
@@ -25,7 +28,7 @@ func (rd reader) value(a *Attribute, v any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if got != nil {
+		if got != nil && !blank(e, got) {
 			out = append(out, got)
 		}
 	}
@@ -39,8 +42,26 @@ func (rd reader) value(a *Attribute, v any) (any, error) {
 	return distinct(out), nil
 }
 
+// blank says whether a client sent an element whose value is expressly nothing, as templates with unset variables do: {"value":"","type":"work"}.
+func blank(sent, got any) bool {
+	m, _ := sent.(map[string]any)
+	v, said := member(m, "value")
+	if !said || v != nil && v != "" {
+		return false
+	}
+	for part := range got.(map[string]any) {
+		if part != "type" && part != "primary" {
+			return false
+		}
+	}
+	return true
+}
+
 // distinct leaves out values that are equal to an earlier one.
 func distinct(list []any) []any {
+	if len(list) < 2 {
+		return list
+	}
 	seen := make(map[string]bool, len(list))
 	var out []any
 	for _, v := range list {
@@ -163,7 +184,7 @@ func (rd reader) complex(a *Attribute, v any) (any, error) {
 		}
 		got, err := rd.value(s, m[key])
 		if err != nil {
-			return nil, err
+			return nil, within(a, err)
 		}
 		if got != nil {
 			out[s.Name] = got
@@ -201,6 +222,15 @@ func (a *Attribute) part(name string) *Attribute {
 		return s
 	}
 	return a.sub("display")
+}
+
+// within says which attribute the part belongs to that a refusal names first: "emails.value is …".
+func within(a *Attribute, err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return f.Saying("%s.%s", a.Name, f.Detail)
+	}
+	return err
 }
 
 func (rd reader) wrong(a *Attribute) error {

@@ -116,6 +116,14 @@ type reader struct {
 }
 
 func (rd reader) assign(in *Incoming, key string, v any) error {
+	if m, ok := v.(map[string]any); ok && strings.EqualFold(key, rd.rt.Core.ID) { // the core schema as an object under its URN
+		for _, key := range sortedKeys(m) {
+			if err := rd.assign(in, key, m[key]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	p, ok := rd.rt.Resolve(key)
 	if !ok {
 		return nil

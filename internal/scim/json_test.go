@@ -45,3 +45,23 @@ func FuzzReadText(f *testing.F) {
 		}
 	})
 }
+
+// TestWhatIsReturnedByDefaultNeedsNoCopy: writing a resource as it is projected is writing its projection.
+func TestWhatIsReturnedByDefaultNeedsNoCopy(t *testing.T) {
+	ext := &Schema{ID: "urn:x:User", Attributes: []*Attribute{{Name: "kept", Type: String}, {Name: "never", Type: String, Returned: Never}}}
+	quiet := &Schema{ID: "urn:y:User", Attributes: []*Attribute{{Name: "asked", Type: String, Returned: OnRequest}}}
+	core := &Schema{ID: "urn:z:User", Attributes: []*Attribute{{Name: "password", Type: String, Returned: Never}, {Name: "userName", Type: String, Returned: Always},
+		{Name: "asked", Type: String, Returned: OnRequest}, {Name: "title", Type: String}, {Name: "active", Type: Boolean},
+		{Name: "emails", Type: Complex, Multi: true, Sub: []*Attribute{{Name: "value", Type: String}}}}}
+	rt := NewResourceType("User", "/Users", "", core, ext, quiet)
+	whole := Resource{"id": "1", "schemas": []any{"urn:z:User"}, "password": "p", "userName": "é\"", "asked": "a", "title": "T", "active": false, "unknown": "u",
+		"emails": []any{map[string]any{"value": "a"}, map[string]any{}}, "urn:x:User": map[string]any{"kept": "k", "never": "n"}, "urn:y:User": map[string]any{"asked": "a"},
+		"meta": map[string]any{"version": "1"}}
+	for name, p := range map[string]Projection{"nothing": {}, "empty lists": rt.ParseProjection(nil, []string{""}), "a list": rt.ParseProjection([]string{"title", "asked"}, nil),
+		"all but one": rt.ParseProjection(nil, []string{"title"}), "an unknown one": rt.ParseProjection([]string{"nobody"}, nil)} {
+		got, want := string(rt.AppendProjected([]byte("["), whole, p)), "["+string(rt.AppendJSON(nil, rt.Project(whole, p)))
+		if got != want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
+		}
+	}
+}

@@ -35,7 +35,7 @@ func (rt *ResourceType) ParsePath(text string) (Path, error) {
 	if !ok {
 		return Path{}, invalid(InvalidPath, "There is no attribute %s.", shown(text))
 	}
-	if p.peek() == '[' {
+	if p.opens() {
 		var err error
 		if path, err = p.valuePath(path); err != nil {
 			return Path{}, err
@@ -184,7 +184,7 @@ func (p *parser) target() (Path, error) {
 	if err != nil {
 		return Path{}, err
 	}
-	if p.peek() == '[' {
+	if p.opens() {
 		return p.valuePath(path)
 	}
 	return path, nil
@@ -274,6 +274,17 @@ func (p *parser) peek() byte {
 		return p.text[p.pos]
 	}
 	return 0
+}
+
+// opens says whether a value filter follows, and skips the blanks before it.
+func (p *parser) opens() bool {
+	start := p.pos
+	p.blanks()
+	if p.peek() == '[' {
+		return true
+	}
+	p.pos = start
+	return false
 }
 
 func (p *parser) blanks() {

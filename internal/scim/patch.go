@@ -105,7 +105,7 @@ func (e *editor) apply(op Operation) error {
 	if op.Op != remove && !op.Said {
 		return invalid(InvalidValue, "%s needs a value.", op.Op)
 	}
-	if op.Path == "" {
+	if op.Path == "" || op.Op != remove && strings.EqualFold(op.Path, e.rt.Core.ID) { // the core schema's URN alone means all that is in it
 		return e.applyPathless(op)
 	}
 	p, err := e.rt.ParsePath(op.Path)
@@ -139,6 +139,9 @@ func (e *editor) applyPathless(op Operation) error {
 }
 
 func (e *editor) applyKey(op, key string, v any) error {
+	if m, ok := v.(map[string]any); ok && strings.EqualFold(key, e.rt.Core.ID) {
+		return e.applyPathless(Operation{Op: op, Value: m, Said: true})
+	}
 	p, err := e.rt.ParsePath(key)
 	switch {
 	case errors.Is(err, errUnknownPath):
@@ -271,7 +274,7 @@ func (e *editor) otherValue(a *Attribute, op Operation, current map[string]any) 
 // merge puts what a client sent for p, or for its part, into the parts of one value. Empty parts are cleared; an empty value clears all.
 func (e *editor) merge(p Path, into map[string]any, v any) (map[string]any, error) {
 	if p.Sub != nil {
-		return into, e.putPart(p.Sub, into, v)
+		return into, within(p.Attr, e.putPart(p.Sub, into, v))
 	}
 	if list, ok := v.([]any); ok && len(list) > 0 {
 		v = list[0]
@@ -287,7 +290,7 @@ func (e *editor) merge(p Path, into map[string]any, v any) (map[string]any, erro
 	for _, key := range sortedKeys(m) {
 		if s := p.Attr.part(key); s != nil && s.writable() {
 			if err := e.putPart(s, into, m[key]); err != nil {
-				return nil, err
+				return nil, within(p.Attr, err)
 			}
 		}
 	}

@@ -28,6 +28,10 @@ func (rt *ResourceType) selection(lists []string) (s selection, some bool) {
 				continue
 			}
 			some = true
+			if strings.EqualFold(name, rt.Core.ID) {
+				s[""] = map[string]map[string]bool{"": nil}
+				continue
+			}
 			if p, err := rt.ParsePath(name); err == nil {
 				s.add(p)
 			}
@@ -69,6 +73,9 @@ func (s selection) has(ext, name string) (parts map[string]bool, ok bool) {
 
 // Limited says whether the client named the attributes it wants.
 func (p Projection) Limited() bool { return p.limited }
+
+// plain says whether the answer holds what is returned by default.
+func (p Projection) plain() bool { return !p.limited && len(p.only) == 0 && len(p.except) == 0 }
 
 // Wants says whether a core or common attribute can be in the answer at all, so that one that cannot need not be loaded.
 func (p Projection) Wants(name string) bool {

@@ -59,6 +59,7 @@ type Attribute struct {
 	// Detached marks an attribute whose values are rows of their own (a group's members): PATCH gives a list of changes instead of editing it.
 	Detached bool
 	subs     map[string]*Attribute
+	quoted   string // the name as a member of a JSON object, with its colon
 }
 
 // Sub finds a sub-attribute by its name in any letter case; nil when there is none.
@@ -113,6 +114,7 @@ func index(a *Attribute) {
 	if a.Uniqueness == "" {
 		a.Uniqueness = "none"
 	}
+	a.quoted = string(appendString(nil, a.Name)) + ":"
 	a.subs = make(map[string]*Attribute, len(a.Sub))
 	for _, s := range a.Sub {
 		index(s)

@@ -84,12 +84,24 @@ func body(c *gin.Context) ([]byte, error) {
 		}
 		return nil, httpkit.ErrTooLarge.Saying("A request body may have at most %d bytes. Nothing was changed.", httpkit.SCIMBody)
 	}
-	if t := c.GetHeader("Content-Type"); t != "" {
-		if m, _, err := mime.ParseMediaType(t); err != nil || !strings.EqualFold(m, mediaType) && !strings.EqualFold(m, "application/json") {
-			return nil, fault.New(fault.Unsupported, "media_type", "Send the body as application/scim+json.")
-		}
+	if err := form(c); err != nil {
+		return nil, err
 	}
 	return raw, nil
+}
+
+// form refuses a body that is not JSON as it is.
+func form(c *gin.Context) error {
+	if e := c.GetHeader("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		c.Header("Accept-Encoding", "identity") // RFC 9110 §12.5.3
+		return fault.New(fault.Unsupported, "media_type", "Send the body as it is, without a Content-Encoding.")
+	}
+	if t := c.GetHeader("Content-Type"); t != "" && t != mediaType {
+		if m, _, err := mime.ParseMediaType(t); err != nil || !strings.EqualFold(m, mediaType) && !strings.EqualFold(m, "application/json") {
+			return fault.New(fault.Unsupported, "media_type", "Send the body as application/scim+json.")
+		}
+	}
+	return nil
 }
 
 // resource answers with one resource as the query's projection shows it.
@@ -108,7 +120,7 @@ func (t *endpoint) resource(c *call, code int, r scim.Resource) error {
 	out := c.tally.answer // of a change, rendered where it was made
 	if out == nil {
 		c.tally.looked(code, r, -1)
-		out = t.rt.AppendJSON(make([]byte, 0, 1024), t.rt.Project(r, t.projection(c.query)))
+		out = t.rt.AppendProjected(make([]byte, 0, 1536), r, t.projection(c.query))
 	}
 	c.Data(code, mediaType, out)
 	return nil

@@ -80,6 +80,18 @@ func (a *API) Mount(g *gin.RouterGroup) {
 	g.Any("/*path", a.serve)
 }
 
+// Unknown answers what no route takes but lies below the door's address: methods that nobody has heard of. It says whether it did.
+func (a *API) Unknown(c *gin.Context, _ int) bool {
+	path, below := strings.CutPrefix(c.Request.URL.Path, a.mount)
+	if !below || path != "" && path[0] != '/' {
+		return false
+	}
+	c.Writer.Header().Del("Allow") // of the routes, which take every method that has a name
+	c.Params = gin.Params{{Key: "path", Value: path}}
+	a.serve(c)
+	return true
+}
+
 // call is one request with who makes it.
 type call struct {
 	*gin.Context

@@ -38,7 +38,13 @@ func (a *API) bulk(c *call) error {
 	}
 	b := &bulkRun{a: a, c: c, ops: ops, most: most, ids: map[string]string{}, failed: map[string]bool{}, named: map[string]bool{},
 		results: make([]*bulkResult, len(ops))}
+	made := map[string]bool{}
 	for _, op := range ops {
+		makes := op.method == http.MethodPost && op.bulkID != ""
+		b.twin = append(b.twin, makes && made[op.bulkID])
+		if makes {
+			made[op.bulkID] = true
+		}
 		if op.bulkID != "" {
 			b.named[op.bulkID] = true
 		}
@@ -107,6 +113,7 @@ type bulkRun struct {
 	c       *call
 	ops     []bulkOperation
 	refers  [][]string        // the names that each operation refers to
+	twin    []bool            // POSTs whose bulkId one before has
 	most    int               // errors after which it stops; 0 for never
 	ids     map[string]string // of what the named operations have made
 	failed  map[string]bool   // names whose operation was refused
@@ -169,7 +176,7 @@ func (b *bulkRun) ready(i int) bool {
 
 func (b *bulkRun) breakCircle() {
 	for i, op := range b.ops {
-		if b.results[i] == nil && op.method == http.MethodPost {
+		if b.results[i] == nil && op.method == http.MethodPost && !b.twin[i] {
 			data, _ := strip(op.data, b.ids).(map[string]any)
 			if data == nil {
 				data = map[string]any{}
@@ -191,6 +198,10 @@ func (b *bulkRun) breakCircle() {
 
 // do runs an operation whose references are all known or lost.
 func (b *bulkRun) do(i int) {
+	if b.twin[i] { // what refers to the bulkId would not know which is meant: the first is done
+		b.refuse(i, fault.New(fault.Invalid, scim.InvalidValue, "Another operation of this request has this bulkId."))
+		return
+	}
 	for _, name := range b.refers[i] {
 		switch {
 		case !b.named[name]:
@@ -263,7 +274,7 @@ func (b *bulkRun) refuse(i int, err error) {
 	}
 	b.results[i] = r
 	b.errors++
-	if op.bulkID != "" {
+	if op.bulkID != "" && !b.twin[i] {
 		b.failed[op.bulkID] = true
 	}
 }

@@ -88,6 +88,8 @@ func newProviderAt(t testing.TB, db *database.DB, rate int, now func() time.Time
 		},
 	})
 	p.api.Mount(e.Group("/v1/scim/v2"))
+	e.HandleMethodNotAllowed = true
+	e.NoMethod(func(c *gin.Context) { p.api.Unknown(c, http.StatusMethodNotAllowed) })
 	return p
 }
 

@@ -71,6 +71,7 @@ func TestAddressesAndMethods(t *testing.T) {
 			{"POST", "/Users/" + id, `{}`, 405, "GET, PUT, PATCH, DELETE"}, {"GET", "/Users/.search", "", 405, "POST"}, {"POST", "/Schemas", `{}`, 405, "GET"},
 			{"GET", "/Bulk", "", 405, "POST"}, {"OPTIONS", "/Users", "", 405, "GET, POST"},
 			{"GET", "/Me", "", 501, ""}, {"PATCH", "/Me", `{}`, 501, ""}, {"GET", "/", "", 501, ""}, {"POST", "/.search", `{}`, 501, ""},
+			{"PROPFIND", "/Users", "", 405, "GET, POST"}, {"LINK", "/Users/" + id, "", 405, "GET, PUT, PATCH, DELETE"}, {"FOO", "/nonsense", "", 404, ""},
 		} {
 			a := p.send(c.method, c.path, c.body)
 			if c.status >= 400 {
@@ -102,6 +103,10 @@ func TestMediaTypesAndSizes(t *testing.T) {
 		}
 		for _, refused := range []string{"text/plain", "application/x-www-form-urlencoded", ";;"} {
 			isError(t, post(refused), 415, "")
+		}
+		packed := p.do("POST", "/Users", http.Header{"Authorization": {"Bearer " + p.token}, "Content-Type": {"application/scim+json"}, "Content-Encoding": {"gzip"}}, []byte("\x1f\x8b\x08"))
+		if isError(t, packed, 415, ""); packed.header.Get("Accept-Encoding") != "identity" {
+			t.Errorf("what is taken instead is not said: %v", packed.header)
 		}
 		for _, size := range []int{1<<20 + 1, 10 << 20} {
 			a := p.send("POST", "/Users", `{"userName":"`+strings.Repeat("x", size)+`"}`)

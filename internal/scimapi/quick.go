@@ -95,18 +95,20 @@ func (c *call) readQuickly() bool {
 	if r.ContentLength <= 0 || r.ContentLength > httpkit.SCIMBody {
 		return false
 	}
-	was := r.Body
-	read := &bytes.Buffer{}
-	r.Body = io.NopCloser(io.TeeReader(was, read))
-	raw, err := body(c.Context)
-	r.Body = io.NopCloser(io.MultiReader(read, was))
-	if err != nil || raw == nil {
+	was, read := r.Body, make([]byte, r.ContentLength)
+	if n, err := io.ReadFull(was, read); err != nil {
+		r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(read[:n]), was)) // which goes on to break off
 		return false
 	}
-	if c.body, err = scim.ParseObject(raw); err != nil {
+	r.Body = io.NopCloser(bytes.NewReader(read))
+	err := form(c.Context)
+	if err != nil {
 		return false
 	}
-	c.tally.sent(raw, c.body)
+	if c.body, err = scim.ParseObject(read); err != nil {
+		return false
+	}
+	c.tally.sent(read, c.body)
 	return true
 }
 

@@ -151,7 +151,7 @@ func (c *call) changing(e *endpoint, code int, shows bool) context.Context {
 	query := c.query
 	return directory.Recording(c.ctx(), func(ch directory.Change) (directory.Row, error) {
 		if shows && ch.Shown != nil {
-			t.answer = e.rt.AppendJSON(make([]byte, 0, 1024), e.rt.Project(ch.Shown, e.projection(query)))
+			t.answer = e.rt.AppendProjected(make([]byte, 0, 1536), ch.Shown, e.projection(query))
 		}
 		if t.replay != nil {
 			t.replay.change = &ch

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/countersign/countersign/internal/actor"
@@ -171,12 +172,12 @@ func (t *endpoint) answerPage(c *call, search directory.Query, page directory.Pa
 	if err != nil {
 		return err
 	}
-	out = append(out[:len(out)-1], `,"Resources":[`...)
+	out = append(slices.Grow(out, 64+1024*len(page.Resources))[:len(out)-1], `,"Resources":[`...)
 	for i, r := range page.Resources {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = t.rt.AppendJSON(out, t.rt.Project(r, search.Projection))
+		out = t.rt.AppendProjected(out, r, search.Projection)
 	}
 	c.tally.looked(http.StatusOK, nil, len(page.Resources))
 	c.Data(http.StatusOK, mediaType, append(out, "]}"...))

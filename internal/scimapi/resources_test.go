@@ -166,12 +166,13 @@ func TestBulk(t *testing.T) {
 			{"method":"DELETE","path":"/Users/`+old+`"},
 			{"method":"GET","path":"/Users/`+old+`"},
 			{"method":"POST","path":"/Users","data":{"userName":"x"}},
-			{"method":"POST","path":"/Nonsense","bulkId":"n","data":{}}]}`)
+			{"method":"POST","path":"/Nonsense","bulkId":"n","data":{}},
+			{"method":"POST","path":"/Users","bulkId":"a","data":{"userName":"twin"}}]}`)
 		var got []string
-		for i := range 12 {
+		for i := range 13 {
 			got = append(got, fmt.Sprint(a.at(t, fmt.Sprintf("$.Operations[%d].status", i))))
 		}
-		if want := "201 201 201 409 409 400 200 412 204 400 400 400"; a.status != 200 || strings.Join(got, " ") != want {
+		if want := "201 201 201 409 409 400 200 412 204 400 400 400 400"; a.status != 200 || strings.Join(got, " ") != want {
 			t.Errorf("%d %v, want %s\n%s", a.status, got, want, a.body)
 		}
 		if a.at(t, "$.Operations[3].location") != nil || a.at(t, "$.Operations[3].response.scimType") != "uniqueness" || a.at(t, "$.Operations[7].location") == nil {

@@ -154,6 +154,8 @@ func TestRowsOfUsers(t *testing.T) {
 				map[string]any{"$.schemas[0]": "urn:ietf:params:scim:schemas:core:2.0:User", "$.schemas[1]": nil, "$.title": nil}),
 			post("U3 Okta's password and groups", `{"userName":"u3","password":"x","groups":[],"locale":"en-US","active":true}`, 201, map[string]any{"$.password": nil, "$.groups": nil, "$.locale": "en-US"}),
 			post("U5 OneLogin's template", `{"schemas":["urn:scim:schemas:core:2.0","urn:scim:schemas:core:1.0"],"userName":"u5","title":"","nonsense":{"a":1},"`+enterprise+`":{"manager":{"displayName":"X"},"department":""}}`, 201, map[string]any{"$.title": nil, "$['ENT']": nil}),
+			post("U5 an element whose value is empty is none", `{"userName":"u5b","emails":[{"value":"","type":"work","primary":true},{"value":"h@x.test","type":"home"}],"phoneNumbers":[{"type":"work","value":null}],"photos":[{"type":"photo","primary":true}]}`, 201,
+				map[string]any{"$.emails[0].value": "h@x.test", "$.emails[1]": nil, "$.phoneNumbers": nil, "$.photos[0].type": "photo"}),
 			post("U6 string booleans and odd values", `{"userName":"u6","roles":[{"primary":"True","value":"r"}],"addresses":[{"country":"Sierra Leone","type":"work"}],"locale":"RJWN","profileUrl":"BAPN","timezone":"x","`+enterprise+`":{"manager":{"value":"XYMK"}}}`, 201,
 				map[string]any{"$.roles[0].primary": true, "$.addresses[0].country": "Sierra Leone", "$['ENT'].manager.value": "XYMK", "$['ENT'].manager['$ref']": nil}),
 			post("U7 a bare manager, photos without value", `{"userName":"u7","photos":[{"type":"photo","primary":"true"}],"x509Certificates":[{"value":"not DER"}],"`+enterprise+`":{"manager":"PNGS"}}`, 201, map[string]any{"$['ENT'].manager.value": "PNGS", "$.x509Certificates[0].value": "not DER"}),

@@ -80,6 +80,9 @@ func (s *Service) SetExpiry(tx database.Tx, by actor.Actor, workspace, id string
 	if t.State != Active || !t.Live(now) {
 		return ErrNoToken
 	}
+	if err := CheckExpiry(tx.DB, workspace, days); err != nil {
+		return err
+	}
 	ends := expiry(now, days)
 	if err := change(tx, id, map[string]any{"expires_at": ends, "warned_days": nil}); err != nil {
 		return err

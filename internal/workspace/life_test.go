@@ -531,3 +531,46 @@ func TestWhatEndsATokenTogether(t *testing.T) {
 		}
 	})
 }
+
+// TestALimitOnTheLifeOfTokens: a new token lives no longer than the workspace allows; those that there are keep their end.
+func TestALimitOnTheLifeOfTokens(t *testing.T) {
+	each(t, func(w world) {
+		ws := w.make("acme").ID
+		_, before, _ := w.renew(ws, workspace.Renewal{})
+		limit := func(days int) error {
+			return w.in(func(tx database.Tx) error {
+				return w.s.SetRules(tx, w.ana(ws), ws, workspace.Rules{Mode: workspace.RiskBased, TTL: 5 * time.Minute, MaxTokenDays: days})
+			})
+		}
+		if err := limit(91); !errors.Is(err, workspace.ErrLifetime) {
+			w.Errorf("91 days: %v", err)
+		}
+		w.must(limit(180))
+		w.must(limit(workspace.SameLifetime))
+		kept, err := workspace.FindToken(w.db.Read(w.Context()), ws, before.ID)
+		w.must(err)
+		if kept.ExpiresAt != nil {
+			w.Errorf("the token that was there ends on %v", kept.ExpiresAt)
+		}
+		for _, days := range []int{0, 365} {
+			err := w.in(func(tx database.Tx) error { return w.s.SetExpiry(tx, w.ana(ws), ws, before.ID, days) })
+			if !errors.Is(err, workspace.ErrTooLong) {
+				w.Errorf("expiry after %d days: %v", days, err)
+			}
+		}
+		w.must(w.in(func(tx database.Tx) error { return w.s.SetExpiry(tx, w.ana(ws), ws, before.ID, 90) }))
+		for days, want := range map[int]int{0: 180, 90: 90, 180: 180} {
+			_, fresh, _ := w.renew(ws, workspace.Renewal{Days: days})
+			if fresh.ExpiresAt == nil || !fresh.ExpiresAt.Equal(fresh.CreatedAt.Add(time.Duration(want)*24*time.Hour)) {
+				w.Errorf("asked for %d days, made %v, ends %v", days, fresh.CreatedAt, fresh.ExpiresAt)
+			}
+		}
+		err = w.in(func(tx database.Tx) error {
+			_, _, _, err := w.s.Renew(tx, w.ana(ws), ws, workspace.Renewal{Days: 730})
+			return err
+		})
+		if !errors.Is(err, workspace.ErrTooLong) {
+			w.Errorf("730 days: %v", err)
+		}
+	})
+}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"time"
 
+	"gorm.io/gorm"
+
 	"github.com/countersign/countersign/internal/actor"
 	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/database"
@@ -17,6 +19,7 @@ var (
 	ErrNoOverlap = fault.New(fault.Conflict, "no_overlap", "No old token is living on: there is nothing to end, to extend or to take back.")
 	ErrUsed      = fault.New(fault.Conflict, "token_in_use", "The new token has been used already, so the regeneration cannot be taken back. End the overlap instead.")
 	ErrExtend    = fault.New(fault.Invalid, "bad_overlap", "The old token may live on for up to 7 days from now, and not less than it would anyway.")
+	ErrTooLong   = fault.New(fault.Conflict, "lifetime_limit", "This workspace lets a token live for a limited time, and this is longer.")
 	ErrLifetime  = fault.New(fault.Invalid, "bad_expiry", "A token expires after 90, 180, 365 or 730 days, or never (0).")
 )
 
@@ -53,6 +56,35 @@ func checkDays(days int) error {
 	return ErrLifetime
 }
 
+// lifetime is for how many days a token asked for days may live in this workspace. Who says nothing gets the longest that is allowed.
+func (w Workspace) lifetime(days int) (int, error) {
+	switch {
+	case w.MaxTokenDays == 0 || days > 0 && days <= w.MaxTokenDays:
+		return days, nil
+	case days == 0:
+		return w.MaxTokenDays, nil
+	}
+	return 0, ErrTooLong
+}
+
+// CheckLifetime refuses, before anybody is asked, a life that is longer than the workspace allows.
+func CheckLifetime(db *gorm.DB, workspace string, days int) error {
+	w, err := Find(db, workspace)
+	if err == nil {
+		_, err = w.lifetime(days)
+	}
+	return err
+}
+
+// CheckExpiry refuses a new end for a token that lies beyond what the workspace allows; "never" does where there is a limit.
+func CheckExpiry(db *gorm.DB, workspace string, days int) error {
+	w, err := Find(db, workspace)
+	if err == nil && w.MaxTokenDays > 0 && (days == 0 || days > w.MaxTokenDays) {
+		err = ErrTooLong
+	}
+	return err
+}
+
 // expiry is when something of that lifetime ends; nil for never.
 func expiry(now time.Time, days int) *time.Time {
 	if days == 0 {
@@ -76,7 +108,11 @@ func (s *Service) Renew(tx database.Tx, by actor.Actor, workspace string, r Rene
 	if err := r.Check(); err != nil {
 		return "", Token{}, nil, err
 	}
-	if _, err := Lock(tx, workspace); err != nil {
+	w, err := Lock(tx, workspace)
+	if err != nil {
+		return "", Token{}, nil, err
+	}
+	if r.Days, err = w.lifetime(r.Days); err != nil {
 		return "", Token{}, nil, err
 	}
 	now, err := tx.Now()

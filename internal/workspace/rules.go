@@ -18,12 +18,16 @@ type Rules struct {
 	SameNetwork    bool
 	FreezeOnReport bool
 	Passkeys       bool
+	MaxTokenDays   int // of new tokens, one of Lifetimes; 0 is no limit, SameLifetime leaves it as it is
 }
+
+// SameLifetime in Rules leaves the limit on a token's life alone, for whoever does not know of it.
+const SameLifetime = -1
 
 // Rules are the workspace's rules now.
 func (w Workspace) Rules() Rules {
 	return Rules{Mode: w.Policy, TTL: w.ConfirmationTTL, ShowOnce: w.ShowOnce, TwoAdmins: w.TwoAdmins, SameNetwork: w.SameNetwork, FreezeOnReport: w.FreezeOnReport,
-		Passkeys: w.Passkeys}
+		Passkeys: w.Passkeys, MaxTokenDays: w.MaxTokenDays}
 }
 
 // Check refuses an unknown mode and a time outside 1 to 10 minutes.
@@ -31,7 +35,10 @@ func (r Rules) Check() error {
 	if !slices.Contains([]Policy{RiskBased, AlwaysCode, TapOnly}, r.Mode) || r.TTL < MinTTL || r.TTL > MaxTTL || r.TTL%time.Second != 0 {
 		return ErrPolicy
 	}
-	return nil
+	if r.MaxTokenDays == SameLifetime {
+		return nil
+	}
+	return checkDays(r.MaxTokenDays)
 }
 
 // SetPolicy changes the mode and how long a request waits, and leaves the other rules as they are. The caller has had it confirmed.
@@ -57,9 +64,12 @@ func (s *Service) SetRules(tx database.Tx, by actor.Actor, id string, r Rules) e
 	if err != nil {
 		return err
 	}
+	if r.MaxTokenDays == SameLifetime {
+		r.MaxTokenDays = old.MaxTokenDays
+	}
 	err = tx.Model(&row{}).Where("id = ?", id).Updates(map[string]any{"confirmation_policy": string(r.Mode), "confirmation_seconds": int(r.TTL / time.Second),
 		"show_once": r.ShowOnce, "two_admins": r.TwoAdmins, "same_network": r.SameNetwork, "freeze_on_report": r.FreezeOnReport,
-		"passkeys": r.Passkeys}).Error
+		"passkeys": r.Passkeys, "max_token_days": r.MaxTokenDays}).Error
 	if err != nil {
 		return err
 	}
@@ -84,6 +94,9 @@ func changes(from, to Rules) audit.Detail {
 		if c.was != c.is {
 			d[c.name] = c.is
 		}
+	}
+	if from.MaxTokenDays != to.MaxTokenDays {
+		d["max_token_days"], d["from_max_token_days"] = to.MaxTokenDays, from.MaxTokenDays
 	}
 	return d
 }

@@ -57,6 +57,7 @@ type Workspace struct {
 	TwoAdmins       bool       // a second admin has to approve as well before a token is shown or replaced
 	SameNetwork     bool       // the phone has to answer from the network that the browser asks from
 	Passkeys        bool       // a passkey may answer instead of the phone
+	MaxTokenDays    int        // a new token lives this long at most, one of Lifetimes; 0 is no limit
 	FreezeOnReport  bool       // "I don't know this request" freezes reveals until the Owner lifts it
 	FrozenAt        *time.Time // since when nothing is revealed
 	FrozenBy        string     // the confirmation whose report froze it
@@ -86,6 +87,7 @@ type row struct {
 	SameNetwork         bool
 	FreezeOnReport      bool
 	Passkeys            bool
+	MaxTokenDays        int
 	FrozenAt            *time.Time
 	FrozenBy            string
 	CreatedAt           time.Time
@@ -96,7 +98,7 @@ func (row) TableName() string { return "workspaces" }
 func (r row) workspace() Workspace {
 	return Workspace{ID: r.ID, Slug: r.Slug, Name: r.Name, Policy: Policy(r.ConfirmationPolicy),
 		ConfirmationTTL: time.Duration(r.ConfirmationSeconds) * time.Second, ShowOnce: r.ShowOnce, TwoAdmins: r.TwoAdmins, SameNetwork: r.SameNetwork,
-		FreezeOnReport: r.FreezeOnReport, Passkeys: r.Passkeys, FrozenAt: r.FrozenAt, FrozenBy: r.FrozenBy, CreatedAt: r.CreatedAt}
+		FreezeOnReport: r.FreezeOnReport, Passkeys: r.Passkeys, MaxTokenDays: r.MaxTokenDays, FrozenAt: r.FrozenAt, FrozenBy: r.FrozenBy, CreatedAt: r.CreatedAt}
 }
 
 // Create makes a workspace with the default policy. Its Owner and its first token (Regenerate makes it) belong into the same transaction.
