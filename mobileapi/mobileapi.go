@@ -15,6 +15,7 @@ import (
 	"github.com/countersign/countersign/internal/device"
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/httpkit"
+	"github.com/countersign/countersign/internal/push"
 	"github.com/countersign/countersign/internal/signing"
 )
 
@@ -27,6 +28,8 @@ type Deps struct {
 	Confirms *confirm.Service
 	// VAPID is the public key that browsers subscribe with, base64url of the 65-byte point (RFC 8292).
 	VAPID func(ctx context.Context) (string, error)
+	// ConsoleURL is where people change how they sign in; "" is not told.
+	ConsoleURL string
 	// Stop is closed when the server shuts down: calls that wait answer at once.
 	Stop <-chan struct{}
 }
@@ -47,9 +50,11 @@ func (a *API) Mount(g *gin.RouterGroup) {
 	g.POST("/confirmations/:id/opened", a.signed(a.opened))
 	g.POST("/confirmations/:id/respond", a.signedUnrecorded(a.respond))
 	g.GET("", a.signed(a.me))
+	g.PATCH("", a.signed(a.rename))
 	g.DELETE("", a.signed(a.remove))
 	g.GET("/push", a.signed(a.pushKey))
 	g.PUT("/push", a.signed(a.register))
+	g.POST("/push/test", a.signed(a.tryPush))
 	g.GET("/notices", a.signed(a.notices))
 	g.GET("/keys", a.signed(a.serverKeys))
 	g.POST("/keys", a.signed(a.move))
@@ -271,7 +276,24 @@ func (a *API) respond(c call) error {
 func (a *API) me(c call) error {
 	d := c.Device
 	c.JSON(http.StatusOK, gin.H{"id": d.ID, "name": d.Name, "platform": d.Platform, "state": d.State, "key_protection": d.KeyProtection,
-		"last_seen": d.LastSeen, "push": gin.H{"state": d.PushState}})
+		"last_seen": d.LastSeen, "push": gin.H{"state": d.PushState}, "console_url": a.ConsoleURL})
+	return nil
+}
+
+type renameRequest struct {
+	Name string `json:"name"`
+}
+
+// rename gives the phone another name, as its person may on the console too.
+func (a *API) rename(c call) error {
+	var req renameRequest
+	if err := decode(c, &req); err != nil {
+		return err
+	}
+	if _, err := a.Devices.Rename(c.Request.Context(), c.Actor, c.Device.ID, req.Name); err != nil {
+		return err
+	}
+	c.Status(http.StatusNoContent)
 	return nil
 }
 
@@ -312,5 +334,18 @@ func (a *API) register(c call) error {
 		return err
 	}
 	c.Status(http.StatusNoContent)
+	return nil
+}
+
+// tryPush sends this phone a notification that asks nothing.
+func (a *API) tryPush(c call) error {
+	if err := decode(c, &struct{}{}); err != nil {
+		return err
+	}
+	res, err := a.Confirms.TryPush(c.Request.Context(), c.Actor, c.Device.ID)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"sent": res.Outcome == push.Sent, "reason": res.Reason})
 	return nil
 }

@@ -83,11 +83,11 @@ func (k Key) Has(s Scope) bool { return slices.Contains(k.Scopes, s) }
 type Service struct {
 	db     *database.DB
 	used   lastUse
-	counts window
+	counts shares
 }
 
 // New is the keys of db.
-func New(db *database.DB) *Service { return &Service{db: db, counts: window{most: perMinute}} }
+func New(db *database.DB) *Service { return &Service{db: db, counts: shares{most: perMinute}} }
 
 type row struct {
 	ID             string

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	perMinute = 300         // calls of one key in one process
+	perMinute = 300         // calls of one key, at all replicas together
 	usedEvery = time.Minute // how often last_used_at is written
 	atOnce    = 100         // keys that one transaction of the sweeper ends
 )
@@ -61,7 +61,9 @@ func (s *Service) Authenticate(ctx context.Context, raw, ip, userAgent string) (
 	if res.RowsAffected == 0 || !now.Before(r.Named.Row.ExpiresAt) {
 		return Caller{}, fault.ErrUnauthorized
 	}
-	if in := s.counts.take(r.Named.Row.ID, now); in > 0 {
+	if in, err := s.counts.take(ctx, s.db, r.Named.Row.ID, now); err != nil {
+		return Caller{}, err
+	} else if in > 0 {
 		return Caller{}, ErrLimited.After(in)
 	}
 	k := r.Named.key()
@@ -115,37 +117,6 @@ func (l *lastUse) due(key string, now time.Time) bool {
 	}
 	l.at[key] = now
 	return true
-}
-
-// window counts the calls of each key in minutes that begin with its first call.
-type window struct {
-	most int
-	mu   sync.Mutex
-	of   map[string]*minute
-}
-
-type minute struct {
-	began time.Time
-	calls int
-}
-
-// take counts one call; over the limit it says after which time to come back.
-func (w *window) take(key string, now time.Time) time.Duration {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	m := w.of[key]
-	if m == nil || now.Sub(m.began) >= time.Minute || now.Before(m.began) {
-		if w.of == nil {
-			w.of = map[string]*minute{}
-		}
-		m = &minute{began: now}
-		w.of[key] = m
-	}
-	m.calls++
-	if m.calls <= w.most {
-		return 0
-	}
-	return time.Minute - now.Sub(m.began)
 }
 
 // Sweep writes the end of keys whose time is over, and tells the owners of those that end within a week.

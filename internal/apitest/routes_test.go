@@ -20,6 +20,7 @@ const (
 var open = map[string]bool{
 	"GET /v1/setup":                          true,
 	"POST /v1/setup":                         true,
+	"POST /v1/setup/passkey":                 true,
 	"GET /v1/workspaces/:slug":               true,
 	"POST /v1/workspaces/:slug/sso":          true, // begins a single sign-on
 	"GET /v1/sso/callback":                   true, // ends one, with what the identity provider sent

@@ -36,7 +36,7 @@ type Web struct {
 	APNSHost          string `name:"apns-host" help:"Another address of APNs than Apple's."`
 	VAPIDSubject      string `name:"vapid-subject" help:"mailto: or https: address by which Web Push services reach the operator (default: the public URL, where it is https on a real name)."`
 	PushCA            string `name:"push-ca" help:"One more certificate authority for push services, webhooks and the mail server: PEM text, or the file that holds it."`
-	PushAllowHosts    string `name:"push-allow-hosts" help:"Host names that Web Push and webhooks may reach though their addresses are private, separated by commas."`
+	PushAllowHosts    string `name:"push-allow-hosts" help:"Host names that Web Push, webhooks and identity providers may be at though their addresses are private, separated by commas."`
 	SMTPURL           Secret `name:"smtp-url" help:"Mail server, smtp://user:password@host:587 or smtps://… (default: none, nothing is mailed)."`
 	MailFrom          string `name:"mail-from" help:"Sender of mails."`
 	SCIMRate          string `name:"scim-rate" default:"100" help:"SCIM requests a second for each workspace; 0 is no limit, other values under 25 count as 25."`

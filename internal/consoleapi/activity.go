@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/mileusna/useragent"
 
+	"github.com/countersign/countersign/internal/actor"
 	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/httpkit"
@@ -38,6 +39,7 @@ type activityEvent struct {
 	UserAgent string          `json:"user_agent,omitempty"`
 	App       string          `json:"app,omitempty"`
 	OS        string          `json:"os,omitempty"`
+	Device    string          `json:"device,omitempty"` // the phone that acted, by its name
 	Detail    json.RawMessage `json:"detail"`
 	Sealed    bool            `json:"sealed"`
 	Position  int64           `json:"position,omitempty"`
@@ -88,11 +90,17 @@ func presentEvent(e audit.Entry, names map[string]string) activityEvent {
 	out := activityEvent{ID: e.ID, At: e.At, Event: e.Event, Area: audit.Area(e.Event), Outcome: strings.ToLower(audit.Outcome(e.Event)),
 		Actor: activityActor{e.ActorKind, e.ActorID, e.ActorName}, IP: e.IP, UserAgent: e.UserAgent, App: ua.Name, OS: ua.OS, Detail: e.Detail,
 		Sealed: e.Position > 0, Position: e.Position, Erased: e.Erased}
+	if person, known := names[e.ActorID]; known && byPhone(e) {
+		out.Actor.Name, out.Device = person, e.ActorName
+	}
 	if e.Subject != "" {
 		out.Object = &activityObject{e.Subject, names[e.Subject]}
 	}
 	return out
 }
+
+// byPhone tells that a phone acted for its person: the audit has the phone's name then, and not the person's. What is erased stays so.
+func byPhone(e audit.Entry) bool { return e.ActorKind == string(actor.Device) && e.ActorName != "" }
 
 // presentEvents adds the names that people and teams have now to the ids that the audit keeps.
 func (a *API) presentEvents(c *gin.Context, workspace string, events []audit.Entry) ([]activityEvent, error) {
@@ -100,6 +108,9 @@ func (a *API) presentEvents(c *gin.Context, workspace string, events []audit.Ent
 	for _, e := range events {
 		if strings.HasPrefix(e.Event, "person.") || strings.HasPrefix(e.Event, "team.") || strings.HasPrefix(e.Subject, "ppl_") {
 			ids = append(ids, e.Subject)
+		}
+		if byPhone(e) {
+			ids = append(ids, e.ActorID)
 		}
 	}
 	slices.Sort(ids)

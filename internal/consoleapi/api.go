@@ -22,6 +22,7 @@ import (
 	"github.com/countersign/countersign/internal/httpkit"
 	"github.com/countersign/countersign/internal/mail"
 	"github.com/countersign/countersign/internal/provisioning"
+	"github.com/countersign/countersign/internal/push"
 	"github.com/countersign/countersign/internal/signin"
 	"github.com/countersign/countersign/internal/webhook"
 )
@@ -41,6 +42,8 @@ type Confirmations interface {
 	SpendWith(tx database.Tx, by actor.Actor, id, action, resource string, params []byte) error
 	// Perform consumes one whose action's entry says all that there is to do; params has to be what the phone signed.
 	Perform(ctx context.Context, by actor.Actor, id, action, resource string, params []byte) error
+	// TryPush sends one of by's own phones a notification that asks nothing.
+	TryPush(ctx context.Context, by actor.Actor, id string) (push.Result, error)
 }
 
 // Deps is what the door opens to.
@@ -88,6 +91,7 @@ func (a *API) Mount(g *gin.RouterGroup) {
 	a.mountSAML(outside, g)
 	g.GET("/setup", httpkit.Handle(a.setupState))
 	g.POST("/setup", httpkit.Handle(a.setup))
+	g.POST("/setup/passkey", httpkit.Handle(a.setupPasskey))
 	g.GET("/workspaces/:slug", httpkit.Handle(a.workspace))
 
 	g.POST("/session", httpkit.Handle(a.signIn))
@@ -153,6 +157,7 @@ func (a *API) Mount(g *gin.RouterGroup) {
 	g.GET("/devices", a.session(a.listDevices))
 	g.PATCH("/devices/:id", a.session(a.renameDevice))
 	g.DELETE("/devices/:id", a.session(a.removeDevice))
+	g.POST("/devices/:id/test", a.session(a.tryDevice))
 	a.mountTokens(g)
 	a.mountRecovery(g)
 	a.mountKeys(g)

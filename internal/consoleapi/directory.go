@@ -71,9 +71,11 @@ type countsResponse struct {
 }
 
 type phoneResponse struct {
-	Ready    bool       `json:"ready"`
-	Name     string     `json:"name,omitempty"`
-	LastSeen *time.Time `json:"last_seen,omitempty"`
+	Ready     bool       `json:"ready"`
+	Name      string     `json:"name,omitempty"`
+	LastSeen  *time.Time `json:"last_seen,omitempty"`
+	Push      bool       `json:"push"` // one of the person's phones can be notified
+	Delivered *time.Time `json:"delivered_at,omitempty"`
 }
 
 type canResponse struct {
@@ -165,8 +167,9 @@ func phone(phones []device.Device) phoneResponse {
 	out := phoneResponse{Ready: len(phones) > 0}
 	for i, d := range phones {
 		if i == 0 || (d.LastSeen != nil && (out.LastSeen == nil || d.LastSeen.After(*out.LastSeen))) {
-			out.Name, out.LastSeen = d.Name, d.LastSeen
+			out.Name, out.LastSeen, out.Delivered = d.Name, d.LastSeen, optional(d.Delivered)
 		}
+		out.Push = out.Push || d.PushState == "registered" || d.PushState == "working"
 	}
 	return out
 }

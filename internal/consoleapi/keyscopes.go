@@ -36,6 +36,8 @@ var keyScopes = map[string]apikey.Scope{
 	"POST /v1/directory/role-mapping/preview": apikey.DirectoryRead,
 	"GET /v1/directory/guard":                 apikey.DirectoryRead,
 	"PUT /v1/directory/guard":                 never, // switches a protection off
+	"GET /v1/directory/turn-off":              never, // the dry run of what a phone confirms
+	"POST /v1/directory/turn-off":             never,
 	"GET /v1/removals":                        apikey.DirectoryRead,
 	"GET /v1/removals/:id":                    apikey.DirectoryRead,
 	"POST /v1/removals/:id/allow":             never,
@@ -71,6 +73,7 @@ var keyScopes = map[string]apikey.Scope{
 
 	"GET /v1/setup":                                    never,
 	"POST /v1/setup":                                   never,
+	"POST /v1/setup/passkey":                           never,
 	"GET /v1/workspaces/:slug":                         never,
 	"POST /v1/workspaces/:slug/sso":                    never,
 	"GET /v1/sso/callback":                             never,
@@ -119,6 +122,7 @@ var keyScopes = map[string]apikey.Scope{
 	"GET /v1/devices":                                  never,
 	"PATCH /v1/devices/:id":                            never,
 	"DELETE /v1/devices/:id":                           never,
+	"POST /v1/devices/:id/test":                        never,
 	"GET /v1/recovery":                                 never,
 	"POST /v1/recovery/codes":                          never,
 	"POST /v1/recovery/codes/use":                      never,

@@ -56,6 +56,9 @@ func (a *API) listPeople(c *gin.Context, in signin.SignedIn) error {
 	if err != nil {
 		return err
 	}
+	if err := a.withProblem(c, in, &choice); err != nil {
+		return err
+	}
 	page, err := directory.List(a.DB.Read(c.Request.Context()), in.Actor.Workspace, choice, c.Query("after"), limit)
 	if err != nil {
 		return err
@@ -66,6 +69,22 @@ func (a *API) listPeople(c *gin.Context, in signin.SignedIn) error {
 	}
 	c.JSON(http.StatusOK, peopleResponse{Items: items, Next: page.Next})
 	return nil
+}
+
+// withProblem narrows a choice to people about whom the directory's last calls failed; the log is for admins alone.
+func (a *API) withProblem(c *gin.Context, in signin.SignedIn, choice *directory.Choice) error {
+	switch c.Query("problem") {
+	case "":
+		return nil
+	case "failed_call":
+	default:
+		return ErrQuery
+	}
+	err := allow(in, "see about whom calls failed", directory.AdminRoles...)
+	if err == nil {
+		choice.Among, err = provisioning.PeopleWithProblems(a.DB.Read(c.Request.Context()), in.Actor.Workspace)
+	}
+	return err
 }
 
 // chosenPeople reads the filters of the list of people.

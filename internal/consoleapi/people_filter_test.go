@@ -35,7 +35,13 @@ func TestPeopleAreFilteredAndTeamsAreShown(t *testing.T) {
 				w.Errorf("%s: %v, want %v", query, got, want)
 			}
 		}
-		for _, query := range []string{"role=boss", "source=ldap", "status=gone", "team=a%20b"} {
+		if status := call("PATCH", "/Users/"+ben, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"userName","value":"cleo@acme.test"}]}`); status != http.StatusConflict {
+			w.Fatalf("a taken name: %d", status)
+		}
+		if got := ana.get("/v1/people?problem=failed_call").is(200).texts("items", "user_name"); !slices.Equal(got, []string{"ben@acme.test"}) {
+			w.Errorf("people with a problem: %v", got)
+		}
+		for _, query := range []string{"problem=hair", "role=boss", "source=ldap", "status=gone", "team=a%20b"} {
 			ana.get("/v1/people?"+query).is(http.StatusBadRequest, "malformed")
 		}
 		if a := ana.get("/v1/people?q=ben").is(200); a.text("items.0.last_synced_at") == "" || ana.get("/v1/people?q=dora").at("items.0.last_synced_at") != nil {

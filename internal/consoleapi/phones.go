@@ -9,6 +9,7 @@ import (
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/device"
 	"github.com/countersign/countersign/internal/httpkit"
+	"github.com/countersign/countersign/internal/push"
 	"github.com/countersign/countersign/internal/signin"
 )
 
@@ -139,6 +140,7 @@ type deviceResponse struct {
 type devicePush struct {
 	State       string     `json:"state"` // none, registered, working, failing or dead
 	DeliveredAt *time.Time `json:"delivered_at,omitempty"`
+	Detail      string     `json:"detail,omitempty"` // why it does not work: the provider's word, or one of ours
 }
 
 func (a *API) listDevices(c *gin.Context, in signin.SignedIn) error {
@@ -168,7 +170,7 @@ func (a *API) answerDevices(c *gin.Context, in signin.SignedIn, person string) e
 
 func presentDevice(d device.Device) deviceResponse {
 	return deviceResponse{ID: d.ID, Name: d.Name, Platform: d.Platform, State: string(d.State), KeyProtection: d.KeyProtection,
-		CreatedAt: d.CreatedAt, LastSeen: optional(d.LastSeen), Push: devicePush{State: d.PushState, DeliveredAt: optional(d.Delivered)}}
+		CreatedAt: d.CreatedAt, LastSeen: optional(d.LastSeen), Push: devicePush{State: d.PushState, DeliveredAt: optional(d.Delivered), Detail: d.PushDetail}}
 }
 
 type renameRequest struct {
@@ -189,6 +191,28 @@ func (a *API) renameDevice(c *gin.Context, in signin.SignedIn) error {
 		return err
 	}
 	c.JSON(http.StatusOK, presentDevice(d))
+	return nil
+}
+
+type deviceTestResponse struct {
+	Sent   bool   `json:"sent"`             // the provider took it
+	Reason string `json:"reason,omitempty"` // the provider's word where it did not
+}
+
+// tryDevice sends one of the person's phones a notification that asks nothing.
+func (a *API) tryDevice(c *gin.Context, in signin.SignedIn) error {
+	if _, err := httpkit.Decode[struct{}](c, httpkit.ConsoleBody); err != nil {
+		return err
+	}
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	res, err := a.Confirms.TryPush(c.Request.Context(), in.Actor, id)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, deviceTestResponse{Sent: res.Outcome == push.Sent, Reason: res.Reason})
 	return nil
 }
 

@@ -228,7 +228,13 @@ func TestWhyIsThisPersonNotHere(t *testing.T) {
 		call("POST", "/Groups", `{"displayName":"Marketing","members":[{"value":"gina-in-okta"}]}`)
 		verdict("BEN@acme.test", string(provisioning.IsHere), "Ben is here and active")
 		verdict("benjamin@acme.test", string(provisioning.IsHere))
-		verdict("Dora", string(provisioning.IsInactive))
+		verdict("Dora", string(provisioning.IsInactive), "the identity provider turned their access off")
+		call("POST", "/Users", `{"userName":"hana@acme.test","displayName":"Hana"}`)
+		hana := ana.get("/v1/provisioning/missing?person=hana@acme.test").body["people"].([]any)[0].(map[string]any)["id"].(string)
+		if r := ana.patch("/v1/people/"+hana, map[string]any{"active": false}); r.status != http.StatusOK {
+			w.Errorf("%d %s", r.status, r.raw)
+		}
+		verdict("Hana", string(provisioning.IsInactive), "turned their access off here")
 		verdict("cleo@acme.test", string(provisioning.IsDeleted), "Until ")
 		verdict("ana@acme.test", string(provisioning.IsLocal), "was added here")
 		verdict("emil@acme.test", string(provisioning.WasRefused), "DS-1207", "tried once")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/countersign/countersign/internal/actor"
 	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/provisioning"
 	"github.com/countersign/countersign/internal/signin"
@@ -180,6 +181,15 @@ func (a *API) missing(c *gin.Context, in signin.SignedIn) error {
 		people[i] = provisioning.Candidate{ID: p.ID, Name: p.Name, UserName: p.UserName, Local: p.Source == directory.Local, Active: p.Active,
 			ChangedAt: p.UpdatedAt, DeletedAt: optional(p.DeletedAt)}
 		out.People[i] = missingPerson{p.ID, p.Name, p.UserName, string(p.Source), p.Active, optional(p.DeletedAt)}
+	}
+	if len(people) > 0 && !people[0].Active {
+		last, _, err := directory.Offboardings(db, in.Actor.Workspace, people[0].ID, "", 1)
+		if err != nil {
+			return err
+		}
+		if len(last) > 0 && last[0].ActorKind == string(actor.Person) {
+			people[0].OffBy = last[0].ActorName
+		}
 	}
 	m, err := a.SyncLog.Missing(db, in.Actor.Workspace, text, people, awaited)
 	if err != nil {

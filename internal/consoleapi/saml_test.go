@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -83,7 +84,7 @@ func (p *samlProvider) newKey() samlKey {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	p.w.must(err)
 	p.serial++
-	template := &x509.Certificate{SerialNumber: big.NewInt(p.serial), Subject: pkix.Name{CommonName: "idp.test"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(0, 0, 20)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(p.serial), Subject: pkix.Name{CommonName: "idp.test"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(0, 0, 20).Add(time.Duration(p.serial) * time.Minute)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	p.w.must(err)
 	return samlKey{key, der}
@@ -602,6 +603,10 @@ func TestMetadataOfASAMLProvider(t *testing.T) {
 		if to := person(); to != "/people" {
 			w.Errorf("with the key that was read in the background: %q", to)
 		}
+		p.change(func() { p.down = true })
+		w.visited().post("/v1/workspaces/acme/sso", map[string]any{"return_to": "/"}).is(503, "sso_unreachable")
+		w.visited().post("/v1/workspaces/acme/sso", map[string]any{"return_to": "/", "anyway": true}).is(200)
+		p.change(func() { p.down = false })
 		was := p.entityID
 		p.change(func() { p.entityID = "https://somebody.else" })
 		w.ahead.Store(int64(4 * time.Hour))
@@ -652,12 +657,63 @@ func (p *samlProvider) change(do func()) {
 	do()
 }
 
+// The admins hear of a certificate's end before nobody can sign in any more, once at each step.
+func TestAdminsAreToldBeforeACertificateEnds(t *testing.T) {
+	onBoth(t, func(w *world) {
+		acme, ana, p := w.withSAML() // the provider's certificate ends in 20 days, the console's own in three years
+		w.person(acme, "ben@acme.test", directory.Admin)
+		w.person(acme, "dora@acme.test", directory.User)
+		warned := 0
+		told := func(after time.Duration, who string, want ...string) {
+			w.Helper()
+			w.ahead.Store(int64(after))
+			w.must(w.signIn.WarnOfCertificates(w.Context()))
+			w.ahead.Store(int64(after + 61*time.Minute)) // it looks once an hour
+			w.must(w.signIn.WarnOfCertificates(w.Context()))
+			kinds := w.signedIn("acme", who).get("/v1/notices").is(200).texts("items", "kind")
+			fresh := kinds[:len(kinds)-warned]
+			slices.Sort(fresh)
+			if !slices.Equal(fresh, want) {
+				w.Errorf("after %v %s is told %v, want %v", after, who, fresh, want)
+			}
+			warned += len(fresh)
+		}
+		const day = 24 * time.Hour
+		told(0, "ana@acme.test", "sso.certificate_expiring")
+		told(3*time.Hour, "ben@acme.test")
+		told(10*day, "ana@acme.test", "sso.certificate_expiring")
+		told(19*day+12*time.Hour, "ben@acme.test", "sso.certificate_expiring")
+		told(21*day, "ana@acme.test", "sso.certificate_expired")
+		told(22*day, "ana@acme.test")
+		if kinds := w.signedIn("acme", "dora@acme.test").get("/v1/notices").is(200).texts("items", "kind"); len(kinds) > 0 {
+			w.Errorf("a user is told %v", kinds)
+		}
+		w.ahead.Store(0)
+		p.keys = append(p.keys, p.newKey()) // the rollover: the newest counts
+		ana.put("/v1/identity-provider", samlSettings("metadata", p.metadata())).is(200)
+		told(3*365*day-20*day, "ana@acme.test", "sso.certificate_expired", "sso.key_expiring")
+		told(3*365*day+2*day, "ana@acme.test", "sso.key_expired")
+		w.ahead.Store(0)
+		ana.put("/v1/identity-provider/state", map[string]any{"active": false, "enforced": false}).is(200)
+		told(4*365*day, "ana@acme.test")
+	})
+}
+
 func TestMetadataIsNotReadFromPrivateAddresses(t *testing.T) {
 	w := newWorld(t, "sqlite", "https://console.test")
 	w.workspace("acme", "ana@acme.test")
 	ana := w.signedIn("acme", "ana@acme.test")
 	for _, from := range []string{"https://127.0.0.1:1/", "https://localhost:1/", "https://[::1]:1/", "https://[::ffff:127.0.0.1]:1/", "https://10.0.0.1/", "https://169.254.169.254/latest"} {
 		ana.put("/v1/identity-provider", samlSettings("metadata_url", from)).is(422, "metadata_unreachable")
+	}
+	for _, issuer := range []string{"https://127.0.0.1:1", "https://localhost", "https://10.0.0.1/tenant", "https://[::1]", "https://metadata.google.internal", "https://idp"} {
+		body := map[string]any{"issuer": issuer}
+		for k, v := range entra {
+			body[k] = v
+		}
+		if a := ana.put("/v1/identity-provider", body).is(400, "bad_identity_provider"); a.text("field") != "issuer" {
+			w.Errorf("the issuer %s: %s", issuer, a.raw)
+		}
 	}
 	if a := ana.put("/v1/identity-provider", samlSettings("metadata_url", "http://idp.test/")); a.status != 400 || a.text("field") != "metadata_url" {
 		w.Errorf("plain http: %d %s", a.status, a.raw)

@@ -28,6 +28,8 @@ func (a *API) mountDirectoryRules(g *gin.RouterGroup) {
 	g.POST("/directory/role-mapping/preview", a.session(a.previewRoleMapping))
 	g.GET("/directory/guard", a.session(a.showGuard))
 	g.PUT("/directory/guard", a.session(a.setGuard))
+	g.GET("/directory/turn-off", a.session(a.showTurnOff))
+	g.POST("/directory/turn-off", a.session(a.turnOff))
 	g.GET("/people/:id/profile", a.session(a.showProfile))
 
 	g.GET("/removals", a.session(a.listRemovals))

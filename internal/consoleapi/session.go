@@ -35,10 +35,19 @@ type setupRequest struct {
 		Name string `json:"name"`
 	} `json:"workspace"`
 	Owner struct {
-		Name     string `json:"name"`
-		Email    string `json:"email"`
-		Password string `json:"password"`
+		Name     string             `json:"name"`
+		Email    string             `json:"email"`
+		Password string             `json:"password"`
+		Passkey  *addPasskeyRequest `json:"passkey"`
 	} `json:"owner"`
+}
+
+func (r setupRequest) workspace() signin.NewWorkspace {
+	n := signin.NewWorkspace{Slug: r.Workspace.Slug, Name: r.Workspace.Name, OwnerName: r.Owner.Name, OwnerEmail: r.Owner.Email, OwnerPassword: r.Owner.Password}
+	if p := r.Owner.Passkey; p != nil {
+		n.OwnerPasskey = &signin.NewPasskey{Ceremony: p.Ceremony, Name: p.Name, Response: p.Response}
+	}
+	return n
 }
 
 type setupResponse struct {
@@ -56,14 +65,23 @@ type createdOwner struct {
 	Email string `json:"email"`
 }
 
+// setupPasskey begins the Owner's first passkey; setup ends it.
+func (a *API) setupPasskey(c *gin.Context) error {
+	req, err := httpkit.Decode[setupRequest](c, httpkit.ConsoleBody)
+	if err != nil {
+		return err
+	}
+	made, err := a.SignIn.BeginSetup(c.Request.Context(), a.SignIn.BrowserOf(c.Request), req.Code, req.workspace())
+	return answerCeremony(c, made, err)
+}
+
 func (a *API) setup(c *gin.Context) error {
 	req, err := httpkit.Decode[setupRequest](c, httpkit.ConsoleBody)
 	if err != nil {
 		return err
 	}
 	from := a.SignIn.BrowserOf(c.Request)
-	made, session, err := a.SignIn.Setup(c.Request.Context(), from, req.Code, signin.NewWorkspace{Slug: req.Workspace.Slug, Name: req.Workspace.Name,
-		OwnerName: req.Owner.Name, OwnerEmail: req.Owner.Email, OwnerPassword: req.Owner.Password})
+	made, session, err := a.SignIn.Setup(c.Request.Context(), from, req.Code, req.workspace())
 	if err != nil {
 		return err
 	}

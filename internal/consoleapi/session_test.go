@@ -1,6 +1,7 @@
 package consoleapi_test
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -16,12 +17,77 @@ import (
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/ident"
 	"github.com/countersign/countersign/internal/signin"
+	"github.com/countersign/countersign/internal/softkey"
 	"github.com/countersign/countersign/internal/workspace"
 )
 
 func setupBody(code string) map[string]any {
 	return map[string]any{"code": code, "workspace": map[string]any{"slug": "acme", "name": "Acme"},
 		"owner": map[string]any{"name": "Ana Kovač", "email": "ana@acme.test", "password": password}}
+}
+
+// The Owner of a fresh service can have a passkey in place of a password.
+func TestSetupWithAPasskey(t *testing.T) {
+	onBoth(t, func(w *world) {
+		code, err := workspace.NewSetupCode(w.Context(), w.db)
+		w.must(err)
+		b := w.visited()
+		body := func(changes ...any) map[string]any {
+			owner := map[string]any{"name": "Ana Kovač", "email": "ana@acme.test"}
+			for i := 0; i < len(changes); i += 2 {
+				owner[changes[i].(string)] = changes[i+1]
+			}
+			out := setupBody(code)
+			out["owner"] = owner
+			return out
+		}
+		made := func(b *browser, key *softkey.Key) map[string]any {
+			a := b.post("/v1/setup/passkey", body()).is(200)
+			return map[string]any{"ceremony": a.text("ceremony"), "name": "Laptop", "response": json.RawMessage(key.Create(options(a)))}
+		}
+		wrong := body()
+		wrong["code"] = "AAAA-BBBB-CCCC-DDDD"
+		b.post("/v1/setup/passkey", wrong).is(422, "wrong_setup_code")
+		bad := body("email", "nowhere")
+		b.post("/v1/setup/passkey", bad).is(400, "bad_email") // before somebody makes a passkey that leads nowhere
+		b.post("/v1/setup", body()).is(400, "weak_password")  // neither the one nor the other
+		key := softkey.New(consoleOrigin, "localhost")
+		b.post("/v1/setup", body("password", password, "passkey", made(b, key))).is(400, "malformed")
+		w.visited().post("/v1/setup", body("passkey", made(b, key))).is(410, "ceremony_over") // begun in another browser
+		for what, change := range map[string]func(*softkey.Key){
+			"of another relying party":      func(k *softkey.Key) { k.RPID = "evil.test" },
+			"made by another page":          func(k *softkey.Key) { k.Origin = "http://evil.test" },
+			"whose holder was not verified": func(k *softkey.Key) { k.NoUV = true },
+		} {
+			evil := softkey.New(consoleOrigin, "localhost")
+			change(evil)
+			if a := b.post("/v1/setup", body("passkey", made(b, evil))); a.status != 401 || a.text("code") != "wrong_passkey" {
+				w.Errorf("a passkey %s: %d %s", what, a.status, a.raw)
+			}
+		}
+		if a := b.get("/v1/setup").is(200); a.at("needed") != true {
+			w.Errorf("what was refused made something: %s", a.raw)
+		}
+
+		answer := made(b, key)
+		owner := b.post("/v1/setup", body("passkey", answer)).is(201).text("owner.id")
+		if a := b.get("/v1/session").is(200); a.text("person.id") != owner || a.text("person.role") != "owner" {
+			w.Errorf("signed in: %s", a.raw)
+		}
+		if a := b.get("/v1/sessions").is(200); a.text("items.0.method") != "passkey" {
+			w.Errorf("sessions: %s", a.raw)
+		}
+		if a := w.visited().withPasskey("acme", key).is(200); a.text("person.id") != owner {
+			w.Errorf("later signed in as %s", a.raw)
+		}
+		w.browser().post("/v1/session", map[string]any{"workspace": "acme", "email": "ana@acme.test", "password": ""}).is(401, "wrong_credentials")
+		b.post("/v1/setup/passkey", body()).is(409, "already_set_up")
+		b.post("/v1/setup", body("passkey", answer)).is(409, "already_set_up")
+		link := b.post("/v1/people/"+owner+"/password-link", nil).is(201).text("link") // and a password, when she wants one
+		_, secret, _ := strings.Cut(link, "#")
+		w.browser().post("/v1/session/password", map[string]any{"token": secret, "password": password}).is(204)
+		w.signedIn("acme", "ana@acme.test")
+	})
 }
 
 func TestSetup(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 
 type beginSSORequest struct {
 	ReturnTo string `json:"return_to"`
+	Anyway   bool   `json:"anyway"`
 }
 
 type goToResponse struct {
@@ -31,7 +32,7 @@ func (a *API) beginSSO(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	to, err := a.SignIn.BeginSSO(c.Request.Context(), a.SignIn.BrowserOf(c.Request), c.Param("slug"), req.ReturnTo)
+	to, err := a.SignIn.BeginSSO(c.Request.Context(), a.SignIn.BrowserOf(c.Request), c.Param("slug"), req.ReturnTo, req.Anyway)
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ type provider struct {
 	sign   func(signed []byte) []byte          // nil: RS256 with key
 	codes  map[string]url.Values               // by code: what the authorization was asked for
 	down   bool
+	held   chan struct{} // until it is closed, nobody is answered
 }
 
 func newProvider(t *testing.T) *provider {
@@ -47,6 +48,9 @@ func newProvider(t *testing.T) *provider {
 	})
 	mux.HandleFunc("/token", p.token)
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p.held != nil {
+			<-p.held
+		}
 		if p.down {
 			w.WriteHeader(http.StatusBadGateway)
 			return
@@ -357,11 +361,49 @@ func TestAProviderMayRollItsKeysAndMayBeDown(t *testing.T) {
 		if to := b.back(begun); !strings.HasSuffix(to, "/w/acme?sso_error=sso_unreachable") {
 			w.Errorf("while it is down: %q", to)
 		}
+		b.post("/v1/workspaces/acme/sso", map[string]any{"return_to": "/"}).is(503, "sso_unreachable") // nobody is sent to a page that never comes
+		if to := b.post("/v1/workspaces/acme/sso", map[string]any{"return_to": "/", "anyway": true}).is(200).text("url"); !strings.HasPrefix(to, p.URL) {
+			w.Errorf("who wants to go all the same is sent to %q", to)
+		}
 		w.signedIn("acme", "ana@acme.test") // other methods go on
+		p.down = false
+		if to := b.sso("acme", p); to != "/people" {
+			w.Errorf("when it is back: %q", to)
+		}
 		away := newProvider(w.T)
 		away.down = true
 		ana.put("/v1/identity-provider", settings(away)).is(200)
 		ana.post("/v1/identity-provider/test", map[string]any{}).is(503, "sso_unreachable")
+	})
+}
+
+// A provider that takes the call and says nothing: whoever asked is told so after a while, and nobody else waits.
+func TestAProviderThatNeverAnswersBlocksNobodyElse(t *testing.T) {
+	onBoth(t, func(w *world) {
+		w.connected()
+		mute := newProvider(w.T)
+		evil := w.workspace("evil", "eve@evil.test")
+		w.person(evil.Workspace, "ed@evil.test", directory.User)
+		eve := w.signedIn("evil", "eve@evil.test")
+		eve.put("/v1/identity-provider", settings(mute)).is(200)
+		mute.claims = map[string]any{"sub": "subject-of-eve", "preferred_username": "eve@evil.test"}
+		eve.back(mute.authorize(eve.post("/v1/identity-provider/test", map[string]any{}).is(200).text("url")))
+		eve.put("/v1/identity-provider/state", map[string]any{"active": true, "enforced": false}).is(200)
+		held := make(chan struct{})
+		mute.held = held
+		defer close(held)
+
+		patient, told := w.visited(), make(chan answer, 1)
+		go func() {
+			defer close(told)
+			told <- patient.post("/v1/workspaces/evil/sso", map[string]any{"return_to": "/"})
+		}()
+		b := w.visited()
+		b.post("/v1/session", map[string]any{"workspace": "evil", "email": "ed@evil.test", "password": password}).is(200)
+		b.post("/v1/workspaces/acme/sso", map[string]any{"return_to": "/"}).is(200)
+		if a, ok := <-told; ok {
+			a.is(503, "sso_unreachable")
+		}
 	})
 }
 

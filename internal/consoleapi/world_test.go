@@ -31,6 +31,7 @@ import (
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/hub"
 	"github.com/countersign/countersign/internal/provisioning"
+	"github.com/countersign/countersign/internal/push"
 	"github.com/countersign/countersign/internal/serverkeys"
 	"github.com/countersign/countersign/internal/signin"
 	"github.com/countersign/countersign/internal/sso"
@@ -67,6 +68,10 @@ type world struct {
 // confirmations stands in for internal/confirm: what it holds is approved.
 type confirmations struct {
 	approved map[string]string // id → action and resource
+}
+
+func (c *confirmations) TryPush(context.Context, actor.Actor, string) (push.Result, error) {
+	return push.Result{Outcome: push.Rejected, Reason: "not_here"}, nil
 }
 
 func (c *confirmations) Perform(_ context.Context, by actor.Actor, id, action, resource string, _ []byte) error {

@@ -26,6 +26,7 @@ var Events = []Event{
 	{Name: "apikey.changed"},
 	{Name: "policy.changed"},
 	{Name: "webhook.stopped"},
+	{Name: "sso.expiring"},
 }
 
 // kinds are the notices: the event each tells of, and its sentence in the console's catalogue.
@@ -75,6 +76,10 @@ var kinds = map[string]struct{ event, key string }{
 	"passkey.added":                {"device.added", "console.notices.passkey_added"},
 	"sync.stopped":                 {"sync.stopped", "console.notices.sync_stopped"},
 	"webhook.stopped":              {"webhook.stopped", "console.notices.webhook_stopped"},
+	"sso.certificate_expiring":     {"sso.expiring", "console.notices.certificate_expiring"},
+	"sso.certificate_expired":      {"sso.expiring", "console.notices.certificate_expired"},
+	"sso.key_expiring":             {"sso.expiring", "console.notices.sso_key_expiring"},
+	"sso.key_expired":              {"sso.expiring", "console.notices.sso_key_expired"},
 }
 
 // EventOf is the event that a kind of notice tells of; a kind that is in no list is an event of its own.

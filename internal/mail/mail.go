@@ -60,8 +60,8 @@ type Service struct {
 // New is the mailing; it names itself to the outbox.
 func New(d Deps) *Service {
 	s := &Service{Deps: d, hands: make(chan struct{}, atOnce)}
-	d.Outbox.Handle(noticeTask, s.inTurn(s.sendNotice))
-	d.Outbox.Handle(passwordTask, s.inTurn(s.sendPassword))
+	d.Outbox.HandleLast(noticeTask, s.inTurn(s.sendNotice))
+	d.Outbox.HandleLast(passwordTask, s.inTurn(s.sendPassword))
 	return s
 }
 

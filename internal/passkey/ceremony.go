@@ -63,19 +63,10 @@ func (s *Service) Add(ctx context.Context, by actor.Actor, owner Owner, ceremony
 	if err != nil {
 		return Passkey{}, err
 	}
-	parsed, err := protocol.ParseCredentialCreationResponseBytes(response)
-	if err != nil {
-		return Passkey{}, ErrWrong.Because(err)
-	}
-	credential, err := s.web.CreateCredential(user{Owner: owner}, data, parsed)
-	if err != nil {
-		return Passkey{}, ErrWrong.Because(err)
-	}
-	kept, err := json.Marshal(credential)
+	r, err := s.made(data, owner, name, response)
 	if err != nil {
 		return Passkey{}, err
 	}
-	r := row{ID: ident.New("pky"), WorkspaceID: owner.Workspace, PersonID: owner.Person, RPID: s.web.Config.RPID, CredentialID: credential.ID, Credential: kept, Name: name}
 	err = s.db.InTx(ctx, func(tx database.Tx) error {
 		if r.CreatedAt, err = tx.Now(); err != nil {
 			return err
@@ -86,6 +77,23 @@ func (s *Service) Add(ctx context.Context, by actor.Actor, owner Owner, ceremony
 		return Passkey{}, err
 	}
 	return r.passkey()
+}
+
+// made is the row of a passkey that answered data.
+func (s *Service) made(data webauthn.SessionData, owner Owner, name string, response []byte) (row, error) {
+	parsed, err := protocol.ParseCredentialCreationResponseBytes(response)
+	if err != nil {
+		return row{}, ErrWrong.Because(err)
+	}
+	credential, err := s.web.CreateCredential(user{Owner: owner}, data, parsed)
+	if err != nil {
+		return row{}, ErrWrong.Because(err)
+	}
+	kept, err := json.Marshal(credential)
+	if err != nil {
+		return row{}, err
+	}
+	return row{ID: ident.New("pky"), WorkspaceID: owner.Workspace, PersonID: owner.Person, RPID: s.web.Config.RPID, CredentialID: credential.ID, Credential: kept, Name: name}, nil
 }
 
 func (s *Service) keep(tx database.Tx, by actor.Actor, r row) error {

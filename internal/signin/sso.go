@@ -40,8 +40,8 @@ type subjectRow struct {
 func (subjectRow) TableName() string { return "sso_subjects" }
 
 // BeginSSO begins signing in at the provider of the workspace with that address, and returns where to send the browser. returnTo is a path of
-// the console.
-func (s *Service) BeginSSO(ctx context.Context, from Browser, slug, returnTo string) (string, error) {
+// the console. anyway is for a provider that did not answer a moment ago.
+func (s *Service) BeginSSO(ctx context.Context, from Browser, slug, returnTo string, anyway bool) (string, error) {
 	if err := s.countBegun(ctx, from, "sso"); err != nil {
 		return "", err
 	}
@@ -52,7 +52,7 @@ func (s *Service) BeginSSO(ctx context.Context, from Browser, slug, returnTo str
 	if err != nil {
 		return "", err
 	}
-	return s.SSO.Begin(ctx, w.ID, from.Hash(), returnTo)
+	return s.SSO.Begin(ctx, w.ID, from.Hash(), returnTo, anyway)
 }
 
 // EndSSO takes what the provider sent the browser back with and signs the browser in as the person whom it vouches for. who says where the

@@ -5,8 +5,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -20,11 +18,8 @@ import (
 )
 
 const (
-	requestLife     = 10 * time.Minute
-	providerPatient = 5 * time.Second
-	providerBody    = 1 << 20
-	discoveryLife   = time.Hour // how long a provider's metadata is used before it is read again; keys are read again whenever one is unknown
-	longestClaim    = 512
+	requestLife  = 10 * time.Minute
+	longestClaim = 512
 )
 
 // algorithms are those an ID token may be signed with: asymmetric ones alone, so that no public value can serve as a key.
@@ -60,14 +55,20 @@ type requestRow struct {
 func (requestRow) TableName() string { return "sso_requests" }
 
 // Begin starts a sign-in at a workspace's active provider and returns the address to send the browser to. The answer counts once, within ten
-// minutes, from the browser that browser names. returnTo is a path of the console; anything else becomes "/".
-func (s *Service) Begin(ctx context.Context, workspace string, browser []byte, returnTo string) (string, error) {
+// minutes, from the browser that browser names. returnTo is a path of the console; anything else becomes "/". A provider that does not answer
+// now is ErrProvider, so that nobody is sent to a page that never comes; anyway sends them all the same, as far as the provider is known.
+func (s *Service) Begin(ctx context.Context, workspace string, browser []byte, returnTo string, anyway bool) (string, error) {
 	r, err := find(s.DB.Read(ctx), workspace)
 	if err != nil {
 		return "", err
 	}
 	if !r.Active {
 		return "", ErrNone
+	}
+	if !anyway {
+		if err := s.answers(ctx, r); err != nil {
+			return "", err
+		}
 	}
 	return s.begin(ctx, r, browser, returnTo, "")
 }
@@ -76,6 +77,9 @@ func (s *Service) Begin(ctx context.Context, workspace string, browser []byte, r
 func (s *Service) BeginTest(ctx context.Context, by actor.Actor, browser []byte) (string, error) {
 	r, err := find(s.DB.Read(ctx), by.Workspace)
 	if err != nil {
+		return "", err
+	}
+	if err := s.answers(ctx, r); err != nil {
 		return "", err
 	}
 	return s.begin(ctx, r, browser, "/settings/workspace/idp", by.Person)
@@ -208,7 +212,7 @@ func (s *Service) identity(ctx context.Context, r row, q requestRow, answer url.
 	if err != nil {
 		return Identity{}, err
 	}
-	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, s.Client), 2*providerPatient)
+	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, s.client), 2*providerPatient)
 	defer cancel()
 	token, err := s.oauth(r, e, string(secret)).Exchange(ctx, answer.Get("code"), oauth2.VerifierOption(q.Verifier))
 	if err != nil {
@@ -219,8 +223,8 @@ func (s *Service) identity(ctx context.Context, r row, q requestRow, answer url.
 	if err != nil {
 		return Identity{}, err
 	}
-	id, err := e.provider.VerifierContext(oidc.ClientContext(context.WithoutCancel(ctx), s.Client), &oidc.Config{ClientID: r.ClientID,
-		SupportedSigningAlgs: algorithms, Now: func() time.Time { return now }}).Verify(ctx, raw)
+	id, err := oidc.NewVerifier(r.Issuer, e.keys, &oidc.Config{ClientID: r.ClientID, SupportedSigningAlgs: algorithms,
+		Now: func() time.Time { return now }}).Verify(ctx, raw)
 	if err != nil {
 		return Identity{}, ErrIdentity.Because(err)
 	}
@@ -273,37 +277,6 @@ func exchangeFailed(err error) error {
 	return ErrProvider.Because(err)
 }
 
-// endpoint is a provider whose metadata has been read.
-type endpoint struct {
-	provider *oidc.Provider
-	readAt   time.Time
-}
-
-// endpoint reads a provider's metadata, or takes what it read within the last hour. While a provider does not answer, what is known of it goes
-// on being used, and nobody of another workspace waits.
-func (s *Service) endpoint(ctx context.Context, r row) (*endpoint, error) {
-	s.mu.Lock()
-	e := s.known[r.Issuer]
-	s.mu.Unlock()
-	if e != nil && time.Since(e.readAt) < discoveryLife {
-		return e, nil
-	}
-	// The provider's key set goes on with this context for as long as it lives, so it must not end with the request.
-	long := oidc.ClientContext(context.WithoutCancel(ctx), s.Client)
-	provider, err := oidc.NewProvider(long, r.Issuer)
-	if err != nil {
-		if e != nil {
-			return e, nil
-		}
-		return nil, ErrProvider.Because(err)
-	}
-	fresh := &endpoint{provider: provider, readAt: time.Now()}
-	s.mu.Lock()
-	s.known[r.Issuer] = fresh
-	s.mu.Unlock()
-	return fresh, nil
-}
-
 func (s *Service) oauth(r row, e *endpoint, secret string) *oauth2.Config {
 	return &oauth2.Config{ClientID: r.ClientID, ClientSecret: secret, Endpoint: e.provider.Endpoint(), RedirectURL: s.RedirectURL(),
 		Scopes: []string{oidc.ScopeOpenID, "profile", "email"}}
@@ -329,25 +302,4 @@ func Path(to string) string {
 		return "/"
 	}
 	return to
-}
-
-// client speaks to providers: it gives up soon, reads little, and follows no redirect, which could lead a request into the operator's network.
-func client() *http.Client {
-	return &http.Client{Timeout: providerPatient, Transport: limited{http.DefaultTransport},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-}
-
-// limited cuts what providers send.
-type limited struct{ http.RoundTripper }
-
-// RoundTrip is http.RoundTripper.
-func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := l.RoundTripper.RoundTrip(r)
-	if err == nil {
-		resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(resp.Body, providerBody), resp.Body}
-	}
-	return resp, err
 }

@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/countersign/countersign/internal/actor"
@@ -22,7 +19,7 @@ import (
 
 // ErrMetadata is a metadata address that nothing could be read from.
 var ErrMetadata = fault.New(fault.Unprocessable, "metadata_unreachable",
-	"The metadata could not be read from this address: it has to be public, on https, answer within 5 seconds and not redirect. Upload the file instead. Nothing was changed.").With("field", "metadata_url")
+	"The metadata could not be read from this address: it has to be public (or allowed by whoever runs this service), on https, answer within 5 seconds and not redirect. Upload the file instead. Nothing was changed.").With("field", "metadata_url")
 
 const (
 	metadataLife  = time.Hour        // how long metadata is used before it is read again
@@ -30,48 +27,6 @@ const (
 	refreshes     = 8                // providers asked at a time, so that dead ones keep nobody waiting
 	mostRefreshes = 200              // for one round
 )
-
-// fetcher reads what workspaces name: unlike client it reaches nothing but public addresses, judged when the connection is made, unless the
-// service itself is on plain http, which is this computer alone.
-func fetcher(local bool) *http.Client {
-	d := &net.Dialer{Timeout: providerPatient}
-	if !local {
-		d.Control = func(_, address string, _ syscall.RawConn) error {
-			a, err := netip.ParseAddrPort(address)
-			if err != nil || !internet(a.Addr()) {
-				return errors.New("not a public address")
-			}
-			return nil
-		}
-	}
-	c := client()
-	c.Transport = &http.Transport{DialContext: d.DialContext, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 1, IdleConnTimeout: time.Minute,
-		TLSHandshakeTimeout: providerPatient, ResponseHeaderTimeout: providerPatient, MaxResponseHeaderBytes: 64 << 10}
-	return c
-}
-
-// elsewhere are networks that are not the internet, beside those that netip knows: shared address space, protocol assignments, documentation,
-// benchmarks, what is reserved, addresses that lead to IPv4 ones, and the metadata service of a cloud at a public address.
-var elsewhere = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"), netip.MustParsePrefix("192.0.2.0/24"),
-	netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"),
-	netip.MustParsePrefix("168.63.129.16/32"), netip.MustParsePrefix("64:ff9b::/32"), netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"),
-	netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("3fff::/20"),
-}
-
-// internet says whether an address is a host on the internet.
-func internet(a netip.Addr) bool {
-	a = a.Unmap()
-	if a.Zone() != "" || !a.IsGlobalUnicast() || a.IsPrivate() {
-		return false
-	}
-	for _, p := range elsewhere {
-		if p.Contains(a) {
-			return false
-		}
-	}
-	return true
-}
 
 // fetch reads metadata from its address.
 func (s *Service) fetch(ctx context.Context, from string) (string, error) {
@@ -82,7 +37,7 @@ func (s *Service) fetch(ctx context.Context, from string) (string, error) {
 		return "", ErrMetadata.Because(err)
 	}
 	req.Header.Set("Accept", "application/samlmetadata+xml, application/xml, text/xml")
-	resp, err := s.fetcher.Do(req)
+	resp, err := s.client.Do(req)
 	if err != nil {
 		return "", ErrMetadata.Because(err)
 	}
@@ -106,9 +61,14 @@ func (s *Service) checkMetadataURL(from string) error {
 	return nil
 }
 
-// Refresh reads the metadata of providers again that was read long enough ago, several at a time. Replicas share the work: whoever notes the
-// try first makes it. What cannot be read leaves what is known in use.
+// Refresh reads the metadata of providers, and of OpenID providers the keys too, again that was read long enough ago, several at a time.
+// What cannot be read leaves what is known in use.
 func (s *Service) Refresh(ctx context.Context) error {
+	return errors.Join(s.refreshOIDC(ctx), s.refreshSAML(ctx))
+}
+
+// refreshSAML is that for SAML providers, whose metadata the replicas share: whoever notes the try first makes it.
+func (s *Service) refreshSAML(ctx context.Context) error {
 	now, err := s.DB.Now(ctx)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -20,6 +21,7 @@ import (
 	"github.com/countersign/countersign/internal/actor"
 	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/database"
+	"github.com/countersign/countersign/internal/egress"
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/vault"
 )
@@ -106,10 +108,8 @@ type Deps struct {
 	DB        *database.DB
 	Vault     *vault.Vault
 	PublicURL string
-	// Client speaks to providers; nil is one that gives up after 5 seconds and reads at most 1 MiB.
-	Client *http.Client
-	// Fetch reads the metadata of SAML providers; nil is one that in addition reaches public addresses alone.
-	Fetch *http.Client
+	// AllowHosts are hosts ("host" or "host:port") that may be asked though their addresses are private: providers inside of a network.
+	AllowHosts []string
 	// LookupTXT reads DNS; nil is the system's resolver.
 	LookupTXT func(ctx context.Context, name string) ([]string, error)
 }
@@ -117,10 +117,14 @@ type Deps struct {
 // Service is single sign-on for all workspaces. Make it with New.
 type Service struct {
 	Deps
-	local   bool // the service itself is on plain http: a provider may be so too
-	fetcher *http.Client
-	mu      sync.Mutex
-	known   map[string]*endpoint
+	local    bool // the service itself is on plain http: a provider may be so too
+	guard    *egress.Guard
+	client   *http.Client
+	mu       sync.Mutex
+	known    map[string]*endpoint // by issuer
+	tried    map[string]time.Time // when the background last asked an issuer
+	lookedAt time.Time            // when Endings last looked
+	answered map[string]bool      // sign-in addresses of SAML providers that have answered this process
 }
 
 // New is single sign-on for a service at d.PublicURL.
@@ -130,17 +134,18 @@ func New(d Deps) (*Service, error) {
 		return nil, errors.New("sso: the public URL has no host")
 	}
 	d.PublicURL = strings.TrimSuffix(d.PublicURL, "/")
-	if d.Client == nil {
-		d.Client = client()
-	}
 	if d.LookupTXT == nil {
 		d.LookupTXT = net.DefaultResolver.LookupTXT
 	}
-	local := u.Scheme == "http"
-	if d.Fetch == nil {
-		d.Fetch = fetcher(local)
+	guard, err := egress.New(d.AllowHosts)
+	if err != nil {
+		return nil, fmt.Errorf("sso: %w", err)
 	}
-	return &Service{Deps: d, local: local, fetcher: d.Fetch, known: map[string]*endpoint{}}, nil
+	local := u.Scheme == "http"
+	if local {
+		guard = guard.AndLoopback()
+	}
+	return &Service{Deps: d, local: local, guard: guard, client: client(guard), known: map[string]*endpoint{}, tried: map[string]time.Time{}, answered: map[string]bool{}}, nil
 }
 
 // RedirectURL is where a provider sends people back to; it is registered there.
@@ -229,7 +234,7 @@ func Enforced(db *gorm.DB, workspace string, names ...string) (bool, error) {
 // Save keeps settings. Changed ones are a new version: it has to be tested before it is active, and the one that was active stays so until then
 // only where nothing that a sign-in depends on has changed.
 func (s *Service) Save(ctx context.Context, by actor.Actor, set Settings) (Provider, error) {
-	if err := s.check(set); err != nil {
+	if err := s.check(ctx, set); err != nil {
 		return Provider{}, err
 	}
 	metadata := ""
@@ -374,7 +379,7 @@ func (s *Service) tested(ctx context.Context, workspace string, t Test) error {
 
 var claimName = regexp.MustCompile(`^[A-Za-z0-9_.:/-]{1,128}$`)
 
-func (s *Service) check(set Settings) error {
+func (s *Service) check(ctx context.Context, set Settings) error {
 	bad := func(field, format string, args ...any) error {
 		return ErrSettings.Saying(format, args...).With("field", field)
 	}
@@ -406,6 +411,8 @@ func (s *Service) check(set Settings) error {
 		return bad("client_id", "The client ID has 1 to 256 characters.")
 	case len(set.Secret) > 1024 || strings.ContainsFunc(set.Secret, control):
 		return bad("client_secret", "The client secret has at most 1,024 characters.")
+	case s.guard.Check(ctx, u.Hostname(), u.Port()) != nil:
+		return bad("issuer", "The issuer is at a private address. Whoever runs this service can allow the host (COUNTERSIGN_PUSH_ALLOW_HOSTS).")
 	}
 	return nil
 }

@@ -120,7 +120,7 @@ func New(d Deps) (*Service, error) {
 	s := &Service{Deps: d, guard: guard, busy: map[string]int{}}
 	s.client = &http.Client{Transport: guard.Transport(d.Roots), Timeout: requestTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	d.Outbox.Handle(task, s.deliver)
+	d.Outbox.HandleLast(task, s.deliver)
 	return s, nil
 }
 

@@ -90,7 +90,7 @@ func each(t *testing.T, do func(t *testing.T, w *apitest.World, s *system)) {
 		t.Run(d, func(t *testing.T) {
 			s := newSystem(t)
 			w := apitest.With(t, dbtest.URL(t, d), func(deps *assembly.Deps) {
-				deps.WebhookHosts, deps.WebhookRoots = []string{"127.0.0.1"}, x509.NewCertPool()
+				deps.AllowHosts, deps.WebhookRoots = []string{"127.0.0.1"}, x509.NewCertPool()
 				deps.WebhookRoots.AddCert(s.Certificate())
 			})
 			w.RunOutbox()
