@@ -11,7 +11,7 @@ FUZZTIME ?= 30s
 CHAOS ?= 1000
 CHAOS_SECONDS ?= 1200
 
-.PHONY: help run up web build test check fmt vet lint web-test go-test bench schema migration fuzz chaos mutants cover clean
+.PHONY: help run up web build test check fmt vet lint web-test go-test sheet bench schema migration fuzz chaos mutants cover clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -65,6 +65,11 @@ go-test: ## every Go test with the race detector (needs gcc), the browser's stor
 	@CGO_ENABLED=1 go test -race -timeout 30m $$(go list ./... | grep -v /cmd/countersign$$)
 	@echo "go test: the program as a whole, in processes and browsers of its own, after everything else has calmed down"
 	@CGO_ENABLED=1 go test -race -timeout 45m ./cmd/countersign
+
+sheet: ## live the journeys and put every screen, light and dark, on bin/screens/all/index.html
+	@tools/setup.sh test
+	@tools/web.sh
+	@CGO_ENABLED=0 go test ./cmd/countersign -count 1 -run TestJourneysInTheBrowser -timeout 45m && echo bin/screens/all/index.html
 
 bench: ## measure SCIM and the engine beside bare servers, clients and transactions in the same run (half an hour; BENCH=SCIMCreate or BENCH=TapToDialog for a part)
 	@tools/setup.sh test

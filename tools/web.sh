@@ -18,5 +18,6 @@ if [ ! -f dist/console/index.html ] || [ ! -f dist/companion/index.html ] || [ "
 	echo "web: building console and companion …"
 	rm -f dist/.built
 	npm run --silent build
+	node weights.mjs # fails when a page has become too heavy
 	printf '%s' "$sources" >dist/.built
 fi

@@ -5,8 +5,10 @@ import { defineConfig } from 'vite'
 const dist = new URL('dist/companion/', import.meta.url)
 
 // The worker carries the list of the companion's files, so it changes whenever the companion does: that is how a phone hears of an update.
+// The reader of QR codes is as large as everything else together and of no use without a network: it is loaded when a code is read.
 function shell(): string[] {
-  return ['/', '/app.webmanifest', '/icon.svg', ...readdirSync(new URL('assets/', dist)).sort().map((f) => `/assets/${f}`)]
+  const kept = readdirSync(new URL('assets/', dist)).filter((file) => !file.startsWith('jsQR-'))
+  return ['/', '/app.webmanifest', '/icon.svg', '/theme.js', ...kept.sort().map((f) => `/assets/${f}`)]
 }
 
 function digest(): string {

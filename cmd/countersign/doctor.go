@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/hub/relay"
@@ -127,6 +128,9 @@ func (d *diagnosis) database(p *process, cfg config.Config) {
 	if err == nil && has >= wants {
 		d.keys(p, db, v)
 	}
+	if has >= wants {
+		d.audit(p.ctx, db)
+	}
 	d.clock(p.ctx, db)
 }
 
@@ -155,6 +159,32 @@ func (d *diagnosis) keys(p *process, db *database.DB, v *vault.Vault) {
 	}
 	d.add("sealed values", nil, fmt.Sprintf("all can be opened; %d wait to be sealed with the newest key", old), "")
 	d.replaced(p, db, v)
+}
+
+// sealLate is how old the oldest event without a seal may be before something is wrong: a running service seals within a second.
+const sealLate = time.Minute
+
+// audit says how far the audit is sealed.
+func (d *diagnosis) audit(ctx context.Context, db *database.DB) {
+	chains := audit.NewChains(audit.Deps{DB: db})
+	tail, err := chains.Unsealed(ctx, "")
+	var last *time.Time
+	if err == nil {
+		last, err = chains.LastSeal(ctx)
+	}
+	said := "every event is sealed"
+	if tail.Events > 0 {
+		said = fmt.Sprintf("%d events wait for their seal, the oldest for %v", tail.Events, tail.Oldest.Round(time.Second))
+	}
+	if last == nil {
+		said += "; nothing was sealed yet"
+	} else {
+		said += "; the last seal is of " + last.Format(time.RFC3339)
+	}
+	if err == nil && tail.Oldest > sealLate {
+		err = warning{errors.New(said)}
+	}
+	d.add("audit", err, said, "a running service seals within a second: start it, or look for \"audit\" in its log; `countersign audit verify --workspace` checks the chain")
 }
 
 // replaced warns of keys of the server that were replaced and that phones still hold to.

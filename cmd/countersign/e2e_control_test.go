@@ -73,6 +73,11 @@ func (s *story) control(t *testing.T) string {
 		s.setTXT(in.Name, in.Text)
 		return nil, nil
 	})
+	on("certificate", func(context.Context, asking) (any, error) {
+		return map[string]string{"cert": string(s.local.cert), "key": string(s.local.key)}, nil
+	})
+	on("mail-on", func(context.Context, asking) (any, error) { return nil, s.turnOnMail(t) })
+	on("mails", func(ctx context.Context, in asking) (any, error) { return s.mails(ctx, in.Email, in.Least) })
 	on("scim", s.scim)
 	on("verify", s.verify)
 	on("native", func(ctx context.Context, in asking) (any, error) {
@@ -109,6 +114,7 @@ type asking struct {
 	ID        string          `json:"id"`
 	Key       string          `json:"application_server_key"`
 	Kind      string          `json:"kind"`
+	Least     int             `json:"least"`
 	Line      string          `json:"line"`
 	Link      string          `json:"link"`
 	Method    string          `json:"method"`

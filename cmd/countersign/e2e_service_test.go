@@ -29,6 +29,8 @@ type story struct {
 	env                map[string]string
 	console, companion *wire
 	push               *fakepush.Fake
+	local              local
+	post               *post
 	clock              atomic.Int64 // nanoseconds that the database's clock is ahead
 	log, terminal      *watched     // all standard error and output, of every start
 
@@ -56,7 +58,8 @@ func newStory(t *testing.T, dialect string) *story {
 		}
 	})
 	addr, companion := free(t), free(t)
-	s := &story{life: t.Context(), console: newWire(t, "console", addr), companion: newWire(t, "companion", companion), push: push, log: newWatched(), terminal: newWatched(), natives: map[string]*native{}}
+	s := &story{life: t.Context(), console: newWire(t, "console", addr), companion: newWire(t, "companion", companion), push: push, log: newWatched(), terminal: newWatched(), natives: map[string]*native{},
+		local: newLocal(t), post: &post{}}
 	webPush, err := url.Parse(push.WebPushURL)
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +69,8 @@ func newStory(t *testing.T, dialect string) *story {
 		"ADDR": addr, "COMPANION_ADDR": companion, "PUBLIC_URL": s.console.URL, "COMPANION_URL": s.companion.URL, "DATA_DIR": dir,
 		"DATABASE_URL": dbtest.Empty(t, dialect), "FCM_CREDENTIALS": string(push.FCMCredentials()), "FCM_ENDPOINT": push.FCMEndpoint(),
 		"APNS_KEY": string(push.APNsKeyPEM()), "APNS_KEY_ID": push.APNsKeyID, "APNS_TEAM_ID": push.APNsTeamID, "APNS_TOPIC": push.Topic,
-		"APNS_HOST": push.APNsURL, "VAPID_SUBJECT": "mailto:ops@acme.test", "PUSH_CA": string(push.CAPEM()), "PUSH_ALLOW_HOSTS": webPush.Hostname(),
+		"APNS_HOST": push.APNsURL, "VAPID_SUBJECT": "mailto:ops@acme.test", "PUSH_CA": string(push.CAPEM()) + "\n" + string(s.local.cert),
+		"PUSH_ALLOW_HOSTS": webPush.Hostname() + ",127.0.0.1",
 	}
 	if dialect == database.Postgres {
 		s.env["KEYSET"] = filepath.Join(dir, "keyset.json")

@@ -35,6 +35,7 @@ const (
 	lineOpen   = "open"
 	lineCut    = "cut"    // every connection is closed, new ones at once
 	lineSilent = "silent" // connections stay and nothing comes through, as behind a box that forgot them
+	linePlain  = "plain"  // websockets are refused, as by a proxy that knows none
 )
 
 // exchange is one request and its answer.
@@ -103,6 +104,10 @@ func (w *wire) asked(next http.Handler) http.Handler {
 		w.mu.Lock()
 		w.kept = append(w.kept, x)
 		w.mu.Unlock()
+		if w.mode.Load() == linePlain && r.Header.Get("Upgrade") != "" {
+			http.Error(rw, "no upgrades here", http.StatusBadRequest)
+			return
+		}
 		next.ServeHTTP(rw, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
 	})
 }

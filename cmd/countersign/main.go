@@ -47,7 +47,8 @@ type commands struct {
 		Status  keysStatusCmd  `cmd:"" help:"Say which keys there are and what still needs which."`
 	} `cmd:"" help:"The keyset that seals secrets in the database, and the server's own keys in it."`
 	Workspace struct {
-		Create workspaceCreateCmd `cmd:"" help:"Make a workspace, its Owner and its first SCIM token."`
+		Create       workspaceCreateCmd `cmd:"" help:"Make a workspace, its Owner and its first SCIM token."`
+		PasswordLink passwordLinkCmd    `cmd:"" help:"Break-glass: a link with which a person who lost every way in sets a password."`
 	} `cmd:"" help:"Workspaces."`
 	Token struct {
 		Regenerate tokenRegenerateCmd `cmd:"" help:"Make a new SCIM token for somebody who asked support for it."`

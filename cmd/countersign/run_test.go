@@ -310,7 +310,7 @@ func TestDoctor(t *testing.T) {
 		for k, v := range env {
 			with[k] = v
 		}
-		if ok := countersign(t, with, "", "doctor").must(t, done); ok.field(t, "ok") != true || state(t, ok, "public URL") != "ok" || state(t, ok, "keyset") != "ok" {
+		if ok := countersign(t, with, "", "doctor").must(t, done); ok.field(t, "ok") != true || state(t, ok, "public URL") != "ok" || state(t, ok, "keyset") != "ok" || state(t, ok, "audit") == "failed" {
 			t.Errorf("beside a running service: %s", ok.stdout)
 		}
 		countersign(t, env, "", "doctor", "--ready", r.console+"/readyz").must(t, done)

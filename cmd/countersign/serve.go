@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -60,6 +61,7 @@ type serving struct {
 
 // serve runs the service until ctx ends.
 func (p *process) serve(cfg config.Config, how serving) (err error) {
+	defer runtime.KeepAlive(untouched())
 	l, err := listen(cfg)
 	if err != nil {
 		return err
@@ -102,7 +104,7 @@ func (p *process) serve(cfg config.Config, how serving) (err error) {
 // run serves until ctx ends, then stops in order: no new work, those who wait are told to come back (to another replica, or here after a
 // restart), requests finish, background work finishes.
 func (s *service) run(ctx context.Context, sockets *server.Server, handlers map[string]http.Handler) error {
-	work, endWork := loops(ctx, s.domains.Run)
+	work, endWork := loops(ctx, s.domains.Run, tidy)
 	dialogs, endDialogs := loops(ctx, s.dialogs.Run)
 	err := sockets.Run(ctx, handlers, func(context.Context) {
 		s.health.Stop()

@@ -293,6 +293,10 @@ func TestRecoverPrintsALinkAndItsEnd(t *testing.T) {
 		if !strings.HasPrefix(link, "http://localhost:8080/w/acme/recover#") || err != nil || time.Until(end) > 10*time.Minute || time.Until(end) < 9*time.Minute {
 			t.Errorf("%s (%v)", got.stdout, err)
 		}
+		password := countersign(t, env, "", "workspace", "password-link", "--workspace", "acme", "--email", "ana@acme.test").must(t, done)
+		if url, _ := password.field(t, "url").(string); !strings.HasPrefix(url, "http://localhost:8080/w/acme/set-password#") {
+			t.Errorf("a password link: %s", password.stdout)
+		}
 		if none := countersign(t, env, "", "recover", "--workspace", "acme", "--email", "x@acme.test"); none.code != failed || none.stdout != "" {
 			t.Errorf("for nobody: %d %s", none.code, none.stdout)
 		}

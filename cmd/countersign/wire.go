@@ -57,7 +57,7 @@ func newService(cfg config.Config, db *database.DB, log *slog.Logger, lan *local
 		}
 	}
 	deps := assembly.Deps{DB: db, Vault: v, Log: log, PublicURL: cfg.PublicURL.String(), CompanionURL: cfg.CompanionURL.String(), Idle: cfg.SessionIdle,
-		Push: counted{out, s.metrics, log}, CheckEndpoint: out.check, Brand: cfg.Brand, WebhookHosts: cfg.PushAllowHosts, Now: time.Now}
+		Push: counted{out, s.metrics, log}, CheckEndpoint: out.check, Brand: cfg.Brand, AllowHosts: cfg.PushAllowHosts, Now: time.Now}
 	if deps.Mail, deps.WebhookRoots, err = posting(cfg); err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (s *service) doors(ctx context.Context) error {
 	s.scim = scimapi.New(scimapi.Deps{Directory: directory.NewProvisioning(d.Directory, tenantURL, cursorKey, time.Now), Base: tenantURL,
 		Authenticate: d.Workspaces.Authenticate, Claims: d.Workspaces.Claims, Used: d.Workspaces.Used,
 		Log: d.SyncLog, Recognise: d.Workspaces.Recognise, Rate: s.cfg.SCIMRate, Now: time.Now})
-	s.phones = mobileapi.New(mobileapi.Deps{Devices: d.Devices, Confirms: d.Confirms, VAPID: vapidPublic(d.Keys), Stop: s.stop})
+	s.phones = mobileapi.New(mobileapi.Deps{Devices: d.Devices, Confirms: d.Confirms, VAPID: vapidPublic(d.Keys), ConsoleURL: s.cfg.PublicURL.String(), Stop: s.stop})
 	s.dialogs = dialogapi.New(dialogapi.Deps{Confirms: d.Confirms, Hub: d.Hub, Sessions: d.Signin, PublicURL: s.cfg.PublicURL.String(),
 		TenantURL: tenantURL, Log: s.log})
 	s.console, err = consoleapi.New(consoleapi.Deps{DB: s.db, SignIn: d.Signin, Directory: d.Directory, Devices: d.Devices, Confirms: d.Confirms,
@@ -119,7 +119,7 @@ func (s *service) consoleSite() server.Site {
 		s.console.Mount(e.Group("/v1"))
 		s.dialogs.Mount(e.Group("/v1/confirmations", s.console.Guard()...))
 		s.scim.Mount(e.Group(scimPath))
-	}}
+	}, Unknown: s.scim.Unknown}
 }
 
 // companionSite is the companion's own origin: its pages and the phones' calls, and nothing of the console.

@@ -24,16 +24,21 @@ func (row) TableName() string { return "counters" }
 // Count counts one more event under key and says how many there were in this window, this one included, and when the window ends. The
 // counter's row stays locked until tx ends; who counts under several keys does so in the same order everywhere.
 func Count(tx database.Tx, key string, window time.Duration) (n int64, resetIn time.Duration, err error) {
+	return CountMany(tx, key, 1, window)
+}
+
+// CountMany is Count for several events at once.
+func CountMany(tx database.Tx, key string, events int64, window time.Duration) (n int64, resetIn time.Duration, err error) {
 	now, err := tx.Now()
 	if err != nil {
 		return 0, 0, err
 	}
 	var r row
-	err = tx.Raw(`INSERT INTO counters (key, count, expires_at) VALUES (?, 1, ?)
+	err = tx.Raw(`INSERT INTO counters (key, count, expires_at) VALUES (?, ?, ?)
 		ON CONFLICT (key) DO UPDATE SET
-			count = CASE WHEN counters.expires_at <= ? THEN 1 ELSE counters.count + 1 END,
+			count = CASE WHEN counters.expires_at <= ? THEN excluded.count ELSE counters.count + excluded.count END,
 			expires_at = CASE WHEN counters.expires_at <= ? THEN excluded.expires_at ELSE counters.expires_at END
-		RETURNING key, count, expires_at`, key, now.Add(window), now, now).Scan(&r).Error
+		RETURNING key, count, expires_at`, key, events, now.Add(window), now, now).Scan(&r).Error
 	return r.Count, r.ExpiresAt.Sub(now), err
 }
 

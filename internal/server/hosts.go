@@ -61,9 +61,10 @@ func (s *site) reachableFrom(host string) bool {
 	return !config.Loopback(s.URL.Hostname()) || config.Loopback(hostname(host))
 }
 
-// asksForPage says whether a browser navigates, as opposed to a script or a program calling.
+// asksForPage says whether a browser navigates, as opposed to a script or a program calling. No page is SCIM, whatever its clients accept: some send
+// a browser's list.
 func asksForPage(r *http.Request) bool {
-	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.Contains(r.Header.Get("Accept"), "text/html")
+	return !strings.HasPrefix(r.URL.Path, "/v1/scim/") && (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 // normalHost drops the port that a scheme implies.

@@ -269,6 +269,9 @@ func TestADoorMayAnswerUnknownPathsItsOwnWay(t *testing.T) {
 	if got := get(f.console, "http://localhost:8080/v1/scim/v2/None", program); got.Code != 404 || got.Body.String() != "scim" {
 		t.Errorf("%d %s", got.Code, got.Body)
 	}
+	if got := get(f.console, "http://127.0.0.1:8080/v1/scim/v2/None", browser); got.Code != 404 || got.Body.String() != "scim" {
+		t.Errorf("SCIM is no page: %d %s", got.Code, got.Body)
+	}
 }
 
 func TestReadinessFollowsTheChecksAndTheStop(t *testing.T) {

@@ -1,7 +1,7 @@
 // J1 as far as it is built: an empty service becomes a workspace with its Owner and a phone; then the Owner adds everybody else.
 import { must, same, textOf } from './kit/check.mjs'
 import { finishCodes, pairByLink } from './kit/pairing.mjs'
-import { addPasskey, authenticator } from './passkey.mjs'
+import { addPasskey, authenticator, signOut } from './passkey.mjs'
 
 const secret = 'correct horse battery staple'
 
@@ -20,8 +20,8 @@ export const people = {
   gina: person('Gina Rossi', 'Admin', 'Tablet of Gina'),
 }
 
-/** From the printed code to the Owner's paired phone. */
-export async function firstRun(world) {
+/** From the printed code to the Owner's paired phone; the Owner signs in with a password, or with a passkey alone. */
+export async function firstRun(world, way = 'password') {
   const { ana } = people
   const desk = (ana.desk = await world.desk(ana.first))
   const phone = (ana.mobile = await world.phone(ana.first))
@@ -30,17 +30,29 @@ export async function firstRun(world) {
     await desk.goto('/')
     await desk.heading('Set up your workspace').waitFor()
     same(new URL(page.url()).pathname, '/setup', 'the address')
-    same(await textOf(page.locator('[aria-current=step]')), '1 Workspace and Owner', 'the step')
+    same(await textOf(page.locator('[aria-current=step]')), '1 Claim', 'the step')
     await desk.look('S0 claim')
   })
-  await world.step('J1.2 a wrong set-up code, then the printed one', () => world.meant([{ status: 422, call: /^POST \/v1\/setup$/ }], async () => {
+  await world.step('J1.2 a wrong set-up code, then the printed one', () => world.meant([{ status: 422, call: /^POST \/v1\/setup(\/passkey)?$/ }], async () => {
     await page.getByLabel('One-time set-up code').fill('AAAA-BBBB-CCCC-DDDD')
+    await desk.button('Continue').click()
+    await desk.heading('Workspace').waitFor()
     await page.getByLabel('Workspace name').fill('Acme')
     same(await page.getByLabel('Workspace address').inputValue(), 'acme', 'the proposed address')
+    await desk.look('S0 workspace')
+    await desk.button('Continue').click()
+    await desk.heading('Owner').waitFor()
     await page.getByLabel('Name', { exact: true }).fill(ana.name)
     await page.getByLabel('E-mail').fill(ana.email)
-    await page.getByLabel('New password', { exact: true }).fill(ana.password)
-    await page.getByLabel('New password again').fill(ana.password)
+    if (way === 'passkey') {
+      await authenticator(desk)
+      await page.getByRole('radio', { name: 'Passkey' }).check()
+      must(!(await page.getByLabel('New password', { exact: true }).isVisible()), 'a password is asked for beside the passkey')
+    } else {
+      await page.getByLabel('New password', { exact: true }).fill(ana.password)
+      await page.getByLabel('New password again').fill(ana.password)
+    }
+    await desk.look(way === 'passkey' ? 'S0 owner with a passkey' : 'S0 owner')
     await desk.button('Create workspace').click()
     await page.getByText('That code is not right. 4 tries left.').waitFor()
     must(await page.getByLabel('One-time set-up code').evaluate((e) => e === document.activeElement), 'the focus is not on the wrong code')
@@ -50,14 +62,19 @@ export async function firstRun(world) {
     await desk.heading('Pair your phone').waitFor()
   }))
   await world.step('J1.5 the phone is paired in the same place', async () => {
-    same(await textOf(page.locator('[aria-current=step]')), '2 Your phone', 'the step')
+    same(await textOf(page.locator('[aria-current=step]')), '4 Pair your phone', 'the step')
     await page.getByRole('img', { name: /Pairing code as picture/ }).waitFor()
     await desk.look('S0 phone')
     await pairByLink(desk, phone, ana)
-    await authenticator(desk) // J1.4: a passkey beside the password
-    await addPasskey(desk, 'This computer')
+    if (way === 'password') {
+      await authenticator(desk) // J1.4: a passkey beside the password
+      await addPasskey(desk, 'This computer')
+    }
     await desk.look('S0 phone and passkey')
-    await desk.button('Go to Directory Sync').click()
+    await desk.button('Continue').click()
+    await desk.heading('Save recovery codes').waitFor()
+    await desk.look('S0 recovery codes')
+    await desk.button('Make recovery codes').click()
     await finishCodes(desk)
     await page.getByRole('heading', { name: 'Directory Sync', level: 2 }).waitFor()
     await page.getByText('Phone ready').waitFor()
@@ -68,6 +85,29 @@ export async function firstRun(world) {
     await desk.goto('/setup')
     await page.getByText('This workspace already has an owner').waitFor()
     await desk.look('S0 already set up')
+  })
+}
+
+/** J1 with a passkey: it is the only way in, until the Owner sets a password as well. */
+export async function onlyAPasskey(world) {
+  const { ana } = people
+  const { desk } = ana
+  const { page } = desk
+  await world.step('J1.9 the Owner comes back with the passkey, and sets a password beside it', async () => {
+    await desk.goto('/members')
+    await signOut(desk, ana)
+    await desk.button('Sign in with a passkey').click()
+    await desk.heading('All Members').waitFor()
+    await page.getByRole('link', { name: ana.name }).click()
+    await desk.heading(ana.name).waitFor()
+    await desk.button('Make password link').click()
+    const link = await desk.dialog('Password link').getByRole('textbox', { name: 'One-time link' }).inputValue()
+    await page.goto(link)
+    await page.getByLabel('New password', { exact: true }).fill(ana.password)
+    await page.getByLabel('New password again').fill(ana.password)
+    await desk.button('Set password').click()
+    await desk.heading('Password set').waitFor()
+    await desk.signIn(ana)
   })
 }
 

@@ -1,4 +1,4 @@
-// J11: somebody leaves, comes back, very many go at once, and the Owner is taken away. Turning directory sync off is not built yet.
+// J11: somebody leaves, comes back, very many go at once, and the Owner is taken away. At the end directory sync is turned off.
 import { confirmed, Provider } from './kit/idp.mjs'
 import { must, same, until } from './kit/check.mjs'
 
@@ -22,7 +22,7 @@ export async function j11(world, { owner, leaver, second }) {
     await desk.showToken.waitFor({ state: 'hidden' })
     for (let i = 0; i < many; i++) made.push(await idp.person('Leaver', `${i + 1}`))
   })
-  const began = performance.now()
+  const began = world.lived()
 
   await world.step('J11.1 the directory takes over and turns off somebody who is signed in', () => world.meant([{ status: 401, call: /./ }, { console: /WebSocket/ }], async () => {
     const tab = await world.desk(`${leaver.first}, leaving`)
@@ -107,5 +107,28 @@ export async function j11(world, { owner, leaver, second }) {
     await other.page.getByText('The workspace has an active Owner').waitFor()
     must(await other.page.getByText(second.name).first().isVisible(), 'the new Owner is not named')
   }))
-  world.figures.note('J11', performance.now() - began)
+
+  await world.step('J11.9 directory sync is turned off; people and teams stay', async () => {
+    const other = second.desk
+    await other.goto('/settings/workspace/idp')
+    await other.button('View Token').waitFor()
+    await other.page.getByText('Danger', { exact: true }).click()
+    await other.button('Turn off directory sync…').click()
+    const dialog = other.dialog('Turn off directory sync')
+    await dialog.getByRole('radio', { name: /^Keep them/ }).waitFor()
+    await dialog.getByRole('button', { name: 'Turn off', exact: true }).click()
+    await dialog.getByText('Choose what is to become of people and teams.').waitFor()
+    await other.look('S4 turn off directory sync')
+    await dialog.getByRole('radio', { name: /^Keep them/ }).check()
+    await dialog.getByRole('button', { name: 'Turn off', exact: true }).click()
+    await confirmed(other, second.mobile)
+    await other.page.getByText(/^Directory sync is turned off\. \d+ people are Local now/).waitFor()
+    await other.look('S4 directory sync is off')
+    same((await idp.call('GET', '/Users?count=1')).status, 401, 'a call after directory sync was turned off')
+    await other.goto('/members?source=directory')
+    await other.page.getByText('Nobody found').waitFor()
+    await other.goto(`/members?q=${encodeURIComponent('leaver.1@acme.test')}`)
+    await other.page.getByRole('row').filter({ hasText: 'leaver.1@acme.test' }).getByText('Local', { exact: true }).waitFor()
+  })
+  world.figures.note('J11', world.lived() - began)
 }

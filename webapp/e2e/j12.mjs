@@ -9,11 +9,13 @@ const day = 24 * 3600_000
 export async function j12(world, person, outsider) {
   const { desk } = person
   const { page } = desk
+  const began = world.lived()
   await world.step('J12.1 the activity of the quarter, by kind', async () => {
     await desk.goto('/members')
     await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Activity', exact: true }).click()
     await desk.heading('Activity').waitFor()
     await page.getByRole('table').waitFor()
+    await world.picture(page, 'console-activity')
     await desk.look('S17 activity')
     await page.getByLabel('Kind').selectOption({ label: 'SCIM tokens' })
     await page.getByRole('cell', { name: `${person.name} viewed the SCIM token.` }).first().waitFor()
@@ -88,6 +90,7 @@ export async function j12(world, person, outsider) {
     await other.page.getByText('role to see the activity').waitFor()
     await other.look('S17 forbidden')
   })
+  world.figures.note('J12', world.lived() - began)
 }
 
 /** Presses a button of the export dialog and keeps what the browser downloads. */

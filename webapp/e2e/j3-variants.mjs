@@ -36,6 +36,29 @@ export async function wrongRole(world) {
   }))
 }
 
+/** a and b: a browser without a clipboard for pages copies the older way; where that is refused too, the text is selected and the page says so. */
+async function copyWithoutClipboard(world, desk, token) {
+  const { page } = desk
+  const copy = desk.showToken.getByRole('button', { name: 'Copy', exact: true }).first()
+  await page.evaluate(() => navigator.clipboard.writeText('something else'))
+  const clipboard = await page.evaluateHandle(() => navigator.clipboard)
+  await page.evaluate(() => Object.defineProperty(navigator, 'clipboard', { configurable: true, value: undefined })) // as on plain http
+  await copy.click()
+  await desk.showToken.getByText('Copied', { exact: true }).waitFor()
+  same(await clipboard.evaluate((c) => c.readText()), token, 'the clipboard, by the older way')
+  await desk.context.clock.runFor(3100)
+  await desk.showToken.getByText('Copied', { exact: true }).waitFor({ state: 'hidden' })
+  await page.evaluate(() => {
+    Object.defineProperty(navigator, 'clipboard', { configurable: true, value: { writeText: () => Promise.reject(new DOMException('', 'NotAllowedError')) } })
+    document.execCommand = () => false
+  })
+  await copy.click()
+  await desk.showToken.getByText('Copy did not work. The text is selected — press Ctrl+C.').waitFor()
+  await until(() => page.evaluate((t) => document.activeElement.value === t && document.activeElement.selectionEnd - document.activeElement.selectionStart === t.length, token), 'the selected token')
+  same(await desk.showToken.getByText('Copied', { exact: true }).count(), 0, '"Copied" though nothing was')
+  await desk.look('S6 copy did not work')
+}
+
 /** d: two tabs of one session; the one that asked gets the token. */
 export async function twoTabs(world, person) {
   const { desk, mobile: phone } = person
@@ -57,6 +80,9 @@ export async function twoTabs(world, person) {
     same((await reveals(world)).length, before + 1, 'calls that collect')
     await desk.tell('the other tab', (await other.content()) + held)
     await other.close()
+  })
+  await world.step('J3a, J3b copying without a clipboard', async () => {
+    await copyWithoutClipboard(world, desk, await desk.token())
     await desk.page.keyboard.press('Escape')
     await desk.showToken.waitFor({ state: 'hidden' })
   })

@@ -74,7 +74,7 @@ export async function pushDead(world, person) {
     await phone.goto('/')
     await phone.page.getByText(/^Notifications working/).waitFor()
     await desk.goto('/profile')
-    await row.getByText('Notifications: on', { exact: true }).waitFor()
+    await row.getByText(/^Notifications: (on$|Working · last delivered )/).waitFor()
   })
 }
 
@@ -108,6 +108,81 @@ export async function computerOffline(world, person) {
       await end(world, person)
     }))
   }
+}
+
+/** 5: something on the way lets no websocket through. */
+export async function noWebsocket(world, person) {
+  const { desk, mobile: phone } = person
+  const polls = async () => (await world.control.exchanges('console', (x) => /^\/v1\/confirmations\/[^/]+\?wait=/.test(x.target))).length
+  await world.step('J5.5 a proxy refuses websockets', () => world.meant([{ network: true }], async () => {
+    await world.control.ask('line', { line: 'console', mode: 'plain' })
+    await begin(world, person)
+    const before = await polls()
+    await desk.viewToken()
+    await desk.says('We sent a request')
+    must(await until(async () => (await polls()) > before, 'a poll'), 'no poll')
+    await woken(world, phone)
+    await desk.says('Opened on')
+    world.figures.note('tap → web, polling', await itsMe(desk, phone))
+    await world.control.ask('line', { line: 'console', mode: 'open' })
+    await end(world, person)
+  }))
+}
+
+/** 6: many tabs over HTTP/1.1, where a browser opens six connections to a server and no more. */
+export async function manyTabs(world, person) {
+  const { desk, mobile: phone } = person
+  const sockets = async () => (await world.control.exchanges('console', (x) => /\/ws$/.test(x.target))).length
+  await world.step('J5.6 eight tabs: each is usable, and the one that waits has a socket', async () => {
+    await begin(world, person)
+    const before = await sockets()
+    const others = []
+    for (let n = 1; n < 8; n++) {
+      const page = await desk.context.newPage()
+      others.push(page)
+      await page.goto(`${world.told.console}/settings/workspace/idp`)
+      await page.getByRole('button', { name: 'View Token', exact: true }).waitFor()
+    }
+    same(await sockets(), before, 'sockets of tabs that do not wait')
+    await desk.page.bringToFront()
+    await desk.viewToken()
+    await desk.says('We sent a request')
+    for (const page of others) {
+      await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'All Members' }).click()
+      await page.getByRole('row').filter({ hasText: person.email }).waitFor()
+    }
+    same(await sockets(), before + 1, 'sockets while one tab waits')
+    await woken(world, phone)
+    await itsMe(desk, phone)
+    for (const page of others) await page.close()
+    await end(world, person)
+  })
+}
+
+/** 7: nobody answers. */
+export async function noAnswer(world, person) {
+  const { desk, mobile: phone } = person
+  const spoken = (words) => desk.waiting.getByText(words).waitFor({ state: 'attached' })
+  await world.step('J5.7 nobody answers: spoken at 60 and 30 seconds, and Send again', async () => {
+    await begin(world, person)
+    await desk.viewToken()
+    await desk.says('We sent a request')
+    await phone.push('confirm') // lies on the phone, and nobody looks
+    await world.advance(4 * minutes + 1000)
+    await spoken('One minute left.')
+    await world.advance(30_000)
+    await spoken('30 seconds left.')
+    await desk.look('S5 30 seconds left')
+    await world.advance(30_000)
+    await desk.page.getByRole('alert').filter({ hasText: 'No answer within 5 minutes. Nothing was shown.' }).waitFor()
+    await desk.look('S5 no answer')
+    await desk.waiting.getByRole('button', { name: 'Send again', exact: true }).click()
+    const code = await desk.code() // one within ten minutes was not answered
+    await woken(world, phone)
+    await phone.page.getByLabel('Type the six digits shown on your computer').fill(code)
+    await itsMe(desk, phone)
+    await end(world, person)
+  })
 }
 
 /** 8: the service is restarted while a dialog waits. */

@@ -8,7 +8,7 @@ const step = (page, title) => page.getByRole('listitem').filter({ has: page.getB
 export async function j8(world, person) {
   const { desk, mobile: phone } = person
   const { page } = desk
-  const began = performance.now()
+  const began = world.lived()
   await world.control.ask('renew-token', { workspace: 'acme', email: person.email })
   await phone.lock()
   let token = ''
@@ -16,7 +16,7 @@ export async function j8(world, person) {
 
   await world.step('J8.1 the steps for Entra ID', async () => {
     await desk.goto('/settings/workspace/idp')
-    await page.getByRole('link', { name: 'Set up your IdP', exact: true }).click()
+    await page.getByRole('link', { name: 'Set up your IdP', exact: true }).first().click()
     await desk.heading('Set up your IdP').waitFor()
     await page.getByRole('link', { name: 'Entra ID', exact: true }).click()
     await page.getByRole('heading', { name: 'Add the application', level: 2 }).waitFor()
@@ -54,6 +54,7 @@ export async function j8(world, person) {
     await until(async () => /Done \d\d:\d\d/.test(await textOf(step(page, 'Test Connection'))), 'the tick at Test Connection')
     world.figures.note('SCIM call → tick', performance.now() - answered)
     same(await page.getByText(/^Done \d\d:\d\d$/).count(), 4, 'ticks after Test Connection')
+    await world.picture(page, 'console-guide')
     await desk.look('S9 Test Connection done')
   })
 
@@ -90,6 +91,6 @@ export async function j8(world, person) {
     await page.getByRole('button', { name: /Base URL/ }).click()
     await page.getByRole('heading', { name: 'Base URL', level: 2 }).waitFor()
   })
-  world.figures.note('J8', performance.now() - began)
+  world.figures.note('J8', world.lived() - began)
   return idp
 }

@@ -9,7 +9,7 @@ const bad = 5
 export async function j9(world, person, idp) {
   const { desk } = person
   const { page } = desk
-  const began = performance.now()
+  const began = world.lived()
   const made = []
 
   await world.step('J9.1 Initial sync', async () => {
@@ -35,6 +35,7 @@ export async function j9(world, person, idp) {
     }
     await page.getByText(new RegExp(`${many + 1} people created`)).waitFor()
     await page.getByText(/5 failed so far/).waitFor()
+    await world.picture(page, 'console-first-cycle')
     await desk.look('S13 initial cycle')
   })
 
@@ -66,6 +67,6 @@ export async function j9(world, person, idp) {
     await page.getByRole('heading', { name: 'Last 24 h' }).waitFor()
     await desk.look('S4 with the last 24 hours')
   })
-  world.figures.note('J9', performance.now() - began)
+  world.figures.note('J9', world.lived() - began)
   return made
 }

@@ -50,6 +50,17 @@ export async function others(world) {
     await phone.context.setOffline(false)
     await phone.page.getByText("You're offline. Trying again…").waitFor({ state: 'hidden' })
   }))
+  await world.step('this version of the app is not served any more', () => world.meant([{ status: 426, call: / \/v1\/device\// }], async () => {
+    const refuse = (route) => route.fulfill({ status: 426, contentType: 'application/problem+json', body: JSON.stringify({ status: 426, code: 'upgrade_required', title: 'Upgrade Required', min_app: '2.0' }) })
+    await phone.page.route('**/v1/device/**', refuse)
+    await phone.goto('/')
+    await phone.heading('Update needed').waitFor()
+    await phone.page.getByText('Needed: version 2.0 or newer.').waitFor()
+    await phone.look('update needed')
+    await phone.page.unroute('**/v1/device/**', refuse)
+    await phone.button('Update and restart').click()
+    await phone.page.getByText('No requests right now.').waitFor()
+  }))
   await world.step('German', async () => {
     const context = await world.browser.newContext({ locale: 'de-DE', storageState: await desk.context.storageState(), viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce' })
     await world.watch.context(context, 'a German desktop')

@@ -16,7 +16,7 @@ export async function authenticator(desk) {
 }
 
 /** Signs out, and goes to the workspace's sign-in page. */
-async function signOut(desk, person) {
+export async function signOut(desk, person) {
   await desk.page.getByRole('button', { name: `Hi there ${person.first}!`, exact: true }).click()
   await desk.page.getByRole('menuitem', { name: 'Sign out', exact: true }).click()
   await desk.heading('Sign in').waitFor()

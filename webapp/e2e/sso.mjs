@@ -160,6 +160,20 @@ async function rolledAndDown(world, provider, ana) {
     await desk.button('Sign in').click()
     await desk.heading('All Members').waitFor()
   })
+  await world.step('SSO.6b the provider is wholly away: nobody is sent to a page that never comes', () => world.meant([{ status: 503, call: /^POST \/v1\/workspaces\/acme\/sso$/ }], async () => {
+    await desk.context.clearCookies()
+    await provider.down(() => true, async () => {
+      await desk.goto('/w/acme')
+      await desk.button('Continue with Acme Login').click()
+      await desk.page.getByText('The identity provider does not answer. Try again, or sign in another way.').waitFor()
+      await desk.button('Go to Acme Login anyway').waitFor()
+      same(new URL(desk.page.url()).pathname, '/w/acme', 'the page that stays')
+      await desk.look('S1 the provider is away')
+    })
+    await desk.button('Go to Acme Login anyway').click() // it is back
+    await IdentityProvider.signIn(desk.page, subject)
+    await desk.heading('All Members').waitFor()
+  }))
   await desk.context.close()
   world.desks.splice(world.desks.indexOf(desk), 1)
 }

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { guardToken, tokenIdOf, type Loss } from '../src/console/token/guard'
+import { guardToken, lossOf, tokenIdOf, type Loss } from '../src/console/token/guard'
 import { masked, Secret } from '../src/console/token/secret'
 import { NetworkError } from '../src/shared/api'
 import type { TokenInfo } from '../src/shared/types'
@@ -7,15 +7,17 @@ import { problem, settle } from './fakes'
 
 const token = { id: 'tok_1', hint: '9f2c', created_at: '', state: 'active' } satisfies TokenInfo
 
+const fresh = { id: 'tok_2', hint: 'a771', created_at: '2026-05-03T14:20:00Z', created_by: 'Cleo', state: 'active', replaces: 'tok_1' } satisfies TokenInfo
+
 let session: () => Promise<unknown>
-let directory: () => Promise<{ token: TokenInfo | null }>
+let directory: () => Promise<{ token: TokenInfo | null; tokens: TokenInfo[] }>
 let tick: () => void
 let every: number
 let losses: Loss[]
 
 beforeEach(() => {
   session = async () => ({})
-  directory = async () => ({ token })
+  directory = async () => ({ token, tokens: [token] })
   losses = []
 })
 
@@ -24,7 +26,7 @@ function guard(id: string | null = 'tok_1') {
     session: () => session(),
     directory: () => directory(),
     every: (run, ms) => { tick = run; every = ms; return () => { tick = () => undefined } },
-  }, id, (why) => losses.push(why))
+  }, { id, hint: '9f2c' }, (loss) => losses.push(loss))
 }
 
 async function look(): Promise<Loss[]> {
@@ -47,25 +49,25 @@ describe('while a token is shown', () => {
   it('the end of the session ends it', async () => {
     guard()
     session = () => Promise.reject(problem(401, 'unauthorized'))
-    expect(await look()).toEqual(['session'])
+    expect(await look()).toEqual([{ why: 'session' }])
   })
 
   it('its revocation ends it', async () => {
     guard()
-    directory = async () => ({ token: null })
-    expect(await look()).toEqual(['revoked'])
+    directory = async () => ({ token: null, tokens: [{ ...token, state: 'revoked', ended_by: 'Ben', revoked_at: '2026-05-03T14:20:00Z' }] })
+    expect(await look()).toEqual([{ why: 'revoked', by: 'Ben', at: '2026-05-03T14:20:00Z' }])
   })
 
   it('another token in its place ends it', async () => {
     guard()
-    directory = async () => ({ token: { ...token, id: 'tok_2' } })
-    expect(await look()).toEqual(['revoked'])
+    directory = async () => ({ token: fresh, tokens: [fresh, { ...token, state: 'replaced', valid_until: '2026-05-04T14:20:00Z' }] })
+    expect(await look()).toEqual([{ why: 'replaced', by: 'Cleo', at: '2026-05-03T14:20:00Z', until: '2026-05-04T14:20:00Z' }])
   })
 
   it('a lost role ends it', async () => {
     guard()
     directory = () => Promise.reject(problem(403, 'forbidden'))
-    expect(await look()).toEqual(['forbidden'])
+    expect(await look()).toEqual([{ why: 'forbidden' }])
   })
 
   it('a line that is down does not', async () => {
@@ -78,13 +80,25 @@ describe('while a token is shown', () => {
     guard()
     session = directory = () => Promise.reject(problem(401, 'unauthorized'))
     await look()
-    expect(await look()).toEqual(['session'])
+    expect(await look()).toEqual([{ why: 'session' }])
   })
 
   it('nothing is heard after stop', async () => {
     guard().stop()
     session = () => Promise.reject(problem(401, 'unauthorized'))
     expect(await look()).toEqual([])
+  })
+})
+
+describe('what became of a token', () => {
+  const shown = { id: null, hint: '…9f2c' }
+  it.each<[string, { token: TokenInfo | null; tokens: TokenInfo[] }, Loss | null]>([
+    ['it is the one that counts, known by its hint', { token, tokens: [token] }, null],
+    ['it has expired', { token: { ...token, state: 'expired' }, tokens: [token] }, { why: 'expired' }],
+    ['it was exposed: replaced and revoked', { token: fresh, tokens: [fresh, { ...token, state: 'revoked' }] }, { why: 'revoked', by: undefined, at: undefined }],
+    ['nobody knows it any more', { token: fresh, tokens: [fresh] }, { why: 'revoked', by: undefined, at: undefined }],
+  ])('%s', (_, directory, want) => {
+    expect(lossOf(directory, shown)).toEqual(want)
   })
 })
 

@@ -40,13 +40,13 @@ export class Desk {
 
   look(name) { return this.world.look.at(this.page, name) }
 
-  async signIn({ email, password }) {
+  async signIn({ email, password }, arrived = 'All Members') {
     const { page } = this
     await this.goto('/w/acme')
     await page.getByLabel('E-mail').fill(email)
     await page.getByLabel('Password').fill(password)
     await this.button('Sign in').click()
-    await this.heading('All Members').waitFor()
+    await this.heading(arrived).waitFor()
   }
 
   /** To Workspace Configuration by the left navigation, or by the account menu with the keyboard. */

@@ -1,6 +1,7 @@
 // Looks at a screen as a person would: axe in light and dark, and a picture at every width.
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileOf, writeSheet } from './sheet.mjs'
 
 const axe = readFileSync(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8')
 const widths = [1280, 390, 320]
@@ -8,33 +9,52 @@ const narrowest = 320
 
 export class Look {
   open = process.env.COUNTERSIGN_E2E_LOOK !== 'no'
-  seen = new Set()
+  seen = new Map() // by name: whether it is a screen of the phone
   checks = 0
   spent = 0 // milliseconds of looking, which no journey is charged for
 
   constructor(folder, watch) {
     this.folder = folder
     this.watch = watch
+    rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder, { recursive: true })
+  }
+
+  /** Puts all that was seen on one page; gives its place. */
+  sheet() {
+    writeSheet(this.folder, [...this.seen].map(([name, phone]) => ({ name, phone })))
+    return join(this.folder, 'index.html')
   }
 
   /** Checks the screen that a page shows, once for each name: at its own width and the narrowest with axe, at every width for overflow. */
   async at(page, name) {
     if (this.seen.has(name) || !this.open) return
-    this.seen.add(name)
     const began = performance.now()
     const own = page.viewportSize()
+    this.seen.set(name, own.width < 700)
     if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe)
     for (const width of widths) {
       await page.setViewportSize({ width, height: width < 700 ? 844 : 800 })
       for (const colorScheme of ['light', 'dark']) {
         await page.emulateMedia({ colorScheme })
         await this.#check(page, `${name}, ${colorScheme}, ${width} px`, width === own.width || width === narrowest)
-        await page.screenshot({ path: join(this.folder, `${name.replace(/[^\w]+/g, '-')}.${colorScheme}.${width}.png`) })
+        const whole = width > 700 && (await page.locator('dialog[open]').count()) === 0 // below the fold, too
+        await page.screenshot({ path: join(this.folder, fileOf(name, colorScheme, width)), fullPage: whole })
       }
     }
     await page.emulateMedia({ colorScheme: 'light' })
     await page.setViewportSize(own)
+    this.spent += performance.now() - began
+  }
+
+  /** Checks a screen as it stands, in a browser that is set up in a way of its own, and keeps one picture of it. */
+  async here(page, name, { contrast = true } = {}) {
+    if (!this.open) return
+    const began = performance.now()
+    if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe)
+    if (!contrast) await page.evaluate(() => window.axe.configure({ rules: [{ id: 'color-contrast', enabled: false }] }))
+    await this.#check(page, name, true)
+    await page.screenshot({ path: join(this.folder, `${name.replace(/[^\w]+/g, '-')}.png`) })
     this.spent += performance.now() - began
   }
 

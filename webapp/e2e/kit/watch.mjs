@@ -20,12 +20,13 @@ export class Watch {
 
   /** While `run` runs, these are no faults: {status, call}, {network: true}, {console: /…/}, {violation: /…/}. */
   async meant(list, run) {
-    this.#meant.push(...list)
+    const own = list.map((m) => ({ ...m })) // the next step may mean the same, and goes on meaning it when this one's time is over
+    this.#meant.push(...own)
     try {
       return await run()
     } finally {
       // The news of a call may come after what it led to.
-      setTimeout(() => { this.#meant = this.#meant.filter((m) => !list.includes(m)) }, lateNews).unref()
+      setTimeout(() => { this.#meant = this.#meant.filter((m) => !own.includes(m)) }, lateNews).unref()
     }
   }
 
@@ -42,6 +43,7 @@ export class Watch {
     })
     context.on('console', (m) => this.#console(name, m))
     context.on('weberror', (e) => this.fault(`${name}: uncaught ${e.error()?.stack ?? e.error()}`))
+    context.on('request', (r) => this.#asked(name, r))
     context.on('requestfailed', (r) => this.#failed(name, r))
     context.on('response', (r) => void this.#answered(name, r))
   }
@@ -53,6 +55,12 @@ export class Watch {
     if (/^WebSocket connection to /.test(text) && this.#meant.some((m) => m.network)) return
     if (this.#meant.some((m) => m.console?.test(text))) return
     this.fault(`${name}: console ${message.type()}: ${text} (${message.location().url}:${message.location().lineNumber})`)
+  }
+
+  /** Nothing of anybody else's is loaded: providers and services of a story stand on this machine, too. */
+  #asked(name, request) {
+    const url = new URL(request.url())
+    if (/^https?:$/.test(url.protocol) && !/^(localhost|127\.0\.0\.1)$/.test(url.hostname)) this.fault(`${name}: ${request.method()} ${url.origin} is somebody else's`)
   }
 
   #failed(name, request) {

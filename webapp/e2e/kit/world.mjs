@@ -9,6 +9,7 @@ import { Desk } from './desk.mjs'
 import { Figures } from './figures.mjs'
 import { Look } from './look.mjs'
 import { Phone } from './phone.mjs'
+import { storage } from './storage.mjs'
 import { Watch } from './watch.mjs'
 
 const flags = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
@@ -32,7 +33,7 @@ export class World {
     world.control = new Control(told.control, told.push)
     world.folder = newFolder()
     world.watch = new Watch(() => world.#where)
-    world.look = new Look(join(world.folder, 'screens'), world.watch)
+    world.look = new Look(fileURLToPath(new URL(`../../../bin/screens/${process.env.COUNTERSIGN_E2E_JOURNEYS ? 'chosen' : told.journeys}`, import.meta.url)), world.watch)
     world.browser = await chromium.launch({ executablePath: told.chromium, args: flags })
     world.now = (await world.control.ask('advance', { ms: 0 })).now
     world.began = Date.now()
@@ -65,6 +66,9 @@ export class World {
     }
   }
 
+  /** Milliseconds that were lived so far, without those in which screens were looked at. */
+  lived() { return performance.now() - this.look.spent }
+
   meant(list, run) { return this.watch.meant(list, run) }
 
   async #context(name, options) {
@@ -76,16 +80,23 @@ export class World {
     return context
   }
 
-  /** A computer with a browser of its own, which may call itself anything. */
-  async desk(name, called) {
+  /** A computer with a browser of its own, which may call itself anything and be set up in any way. */
+  async desk(name, called, options = {}) {
     const agent = called ?? `Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${this.browser.version().split('.')[0]}.0.0.0 Safari/537.36`
-    const context = await this.#context(`desktop of ${name}`, { viewport: { width: 1280, height: 800 }, deviceScaleFactor: fresh ? 2 : 1, userAgent: agent })
+    const context = await this.#context(`desktop of ${name}`, { viewport: { width: 1280, height: 800 }, deviceScaleFactor: fresh ? 2 : 1, userAgent: agent, ...options })
     await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: this.told.console })
     await context.clock.install({ time: Date.now() + this.ahead })
     const desk = new Desk(this, context, name)
     await desk.open()
     this.desks.push(desk)
     return desk
+  }
+
+  /** Somebody is done with a computer: what its browser kept is told, and it is gone. */
+  async leave(desk) {
+    await desk.tell('storage', (await storage(desk.page)).text)
+    this.desks.splice(this.desks.indexOf(desk), 1)
+    await desk.context.close()
   }
 
   /** A phone with a browser of its own; ios for one that calls itself an iPhone. */

@@ -18,6 +18,13 @@ export async function opened(account: Account, cid: string): Promise<void> {
   await call(account, 'POST', `/v1/device/confirmations/${encodeURIComponent(cid)}/opened`, {})
 }
 
+/** consoleOf is the address of the console, as the server says it. */
+export async function consoleOf(account: Account): Promise<string> {
+  const { console_url } = await call<{ console_url?: string }>(account, 'GET', '/v1/device')
+  if (!console_url || !/^https?:\/\/[^/?#\s]+$/.test(console_url)) throw new Error('no console')
+  return console_url
+}
+
 /** remove takes this phone out of the workspace and forgets its keys; one that the server does not know any more is just forgotten. */
 export async function remove(account: Account): Promise<void> {
   try {

@@ -10,10 +10,13 @@ export type Params = Record<string, string | number>
 let words: Record<string, string> = en
 let locale = 'en'
 
+/** language is what the words are in now. */
+export const language = (): 'en' | 'de' => (/^de\b/i.test(locale) ? 'de' : 'en')
+
 /** load takes the first language of the person that there is a catalogue for. */
 export async function load(wanted: readonly string[]): Promise<void> {
   const found = wanted.find((l) => /^(en|de)\b/i.test(l)) ?? 'en'
-  if (/^de\b/i.test(found)) words = (await import('../i18n/de-companion.json')).default
+  words = /^de\b/i.test(found) ? (await import('../i18n/de-companion.json')).default : en
   locale = found
   document.documentElement.lang = found.slice(0, 2).toLowerCase()
 }
@@ -34,17 +37,20 @@ export function fill(text: string, params: Params): string {
   return text.replace(/\{\{(\w+)\}\}/g, (whole, name: string) => String(params[name] ?? whole))
 }
 
+/** printed is how dates are printed: English as in Britain, "14:02" and "3 May 2026". */
+const printed = (): string => (language() === 'de' ? 'de-DE' : 'en-GB')
+
 /** clock is the time of day, with the date when it is another day. */
 export function clock(ms: number, now = Date.now()): string {
   const sameDay = new Date(ms).toDateString() === new Date(now).toDateString()
-  return new Intl.DateTimeFormat(locale, sameDay ? { timeStyle: 'short' } : { dateStyle: 'medium', timeStyle: 'short' }).format(ms)
+  return new Intl.DateTimeFormat(printed(), sameDay ? { timeStyle: 'short' } : { dateStyle: 'medium', timeStyle: 'short' }).format(ms)
 }
 
 /** ago is "just now", "5 minutes ago", then the time. */
 export function ago(ms: number, now = Date.now()): string {
   const minutes = Math.floor((now - ms) / 60_000)
   if (minutes < 1) return t('time.now')
-  if (minutes < 60) return new Intl.RelativeTimeFormat(locale, { numeric: 'always' }).format(-minutes, 'minute')
+  if (minutes < 60) return new Intl.RelativeTimeFormat(printed(), { numeric: 'always' }).format(-minutes, 'minute')
   return clock(ms, now)
 }
 

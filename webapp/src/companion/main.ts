@@ -3,6 +3,7 @@ import { whenOutdated } from './api'
 import { App } from './app'
 import { load } from './i18n'
 import { holdInstallPrompt, platform } from './platform'
+import { pref } from './prefs'
 import { compare, paired } from './screens/compare'
 import { home } from './screens/home'
 import { insecure, noStorage } from './screens/insecure'
@@ -21,7 +22,8 @@ import { badge, onUpdate, registerWorker } from './worker'
 const element = (id: string) => document.getElementById(id)!
 
 async function start(): Promise<void> {
-  await load(navigator.languages)
+  const chosen = await pref('language')
+  await load(chosen ? [chosen] : navigator.languages)
   const shell = new Shell(element('app'), element('polite'))
   if (!isSecureContext) {
     shell.show(insecure(location))
@@ -49,6 +51,7 @@ async function start(): Promise<void> {
   // Another window of this phone may have paired meanwhile.
   document.addEventListener('visibilitychange', () => { if (document.visibilityState === 'visible') void app.read() })
   navigator.serviceWorker?.addEventListener('message', (e) => { if (e.data?.t === 'open') app.open(String(e.data.cid), false, true) })
+  await app.watch.recall()
   app.route()
   app.watch.start()
   if (app.accounts.length > 1) void app.finishBegun()

@@ -19,6 +19,7 @@ export class Shell {
   private readonly main = h('main', {})
   private current: Screen | undefined
   private banner: HTMLElement | undefined
+  waiting: (() => void) | undefined // restarts into the newer version, once there is one
 
   constructor(root: HTMLElement, private readonly polite: HTMLElement) {
     root.replaceChildren(this.bar, this.banners, this.main)
@@ -72,6 +73,7 @@ export class Shell {
 
   /** update offers the newer version once. */
   update(restart: () => void): void {
+    this.waiting = restart
     if (this.banners.querySelector('.update')) return
     this.banners.prepend(h('div', { class: 'banner update' }, h('span', {}, t('update.ready')),
       h('button', { type: 'button', class: 'button small', on: { click: restart } }, t('update.restart'))))

@@ -2,6 +2,7 @@
 // while it is visible. Push is only a hint; this is how a request is found without it.
 import { Offline, Problem, setClock } from './api'
 import { pending, type Open } from './device'
+import { choose, pref } from './prefs'
 import { holdsTo, moveSoon } from './serverkeys'
 import { changeAccount, type Account } from './store'
 
@@ -11,6 +12,7 @@ export interface Snapshot { requests: Waiting[]; checkedAt: number; online: bool
 const visible = 3_000
 const hidden = 30_000
 const retryMost = 30_000
+const keepEvery = 60_000 // how often the time of an unchanged list is written down
 
 /** nextDelay is the pause before the next question: 1, 2, 4 … 30 s after failures. */
 export function nextDelay(failures: number, isVisible: boolean, retryAfter = 0): number {
@@ -28,6 +30,7 @@ export class Watch {
   private again = false
   private first = true
   private stopped = false
+  private kept = { open: '', at: 0 }
 
   constructor(private readonly accounts: () => Account[]) {}
 
@@ -46,6 +49,18 @@ export class Watch {
   stop(): void {
     this.stopped = true
     clearTimeout(this.timer)
+  }
+
+  /** recall brings back what was seen when the app was open last, for reading without a connection. */
+  async recall(): Promise<void> {
+    const seen = await pref('seen')
+    if (!seen || this.snapshot.checkedAt > 0) return
+    const of = new Map(this.accounts().map((a) => [a.id, a]))
+    const requests = seen.requests.flatMap((r) => {
+      const account = of.get(r.account)
+      return account && r.exp * 1000 > Date.now() ? [{ cid: r.cid, act: r.act, exp: r.exp, account }] : []
+    })
+    this.snapshot = { requests, checkedAt: seen.checkedAt, online: navigator.onLine }
   }
 
   /** listen hears every snapshot until the returned function is called. */
@@ -83,6 +98,15 @@ export class Watch {
       checkedAt: offline ? this.snapshot.checkedAt : Date.now(),
       online: !offline && (asked.length > 0 || navigator.onLine),
     })
+    if (!offline) void this.keep()
+  }
+
+  private async keep(): Promise<void> {
+    const { checkedAt, requests } = this.snapshot
+    const open = requests.map((r) => r.cid).join()
+    if (open === this.kept.open && checkedAt - this.kept.at < keepEvery) return
+    this.kept = { open, at: checkedAt }
+    await choose('seen', { checkedAt, requests: requests.map((r) => ({ cid: r.cid, act: r.act, exp: r.exp, account: r.account.id })) }).catch(() => undefined)
   }
 
   private before(account: Account): Waiting[] {

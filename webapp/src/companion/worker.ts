@@ -1,5 +1,5 @@
 // The page's side of the service worker: register it, hear of updates, and turn notifications on.
-import { Offline } from './api'
+import { call, Offline, Problem } from './api'
 import { ownScope, pushScope, repair } from './push'
 import type { Account } from './store'
 
@@ -94,10 +94,26 @@ function active(registration: ServiceWorkerRegistration): Promise<ServiceWorkerR
   })
 }
 
-/** sayHello shows the first notification, so that the person sees what they will look like. */
-export async function sayHello(title: string, body: string): Promise<void> {
-  const registration = await active(await register('/'))
-  await registration.showNotification(title, { body, tag: 'hello', icon: '/icon-192.png', badge: '/badge-96.png', silent: true })
+export type Trial = 'delivered' | 'late' | 'soon' | 'offline' | { refused: string }
+
+/** The push service may take its time; after this long the person is told what to look at. */
+const trialTime = 20_000
+
+/** tryPush has the server send this phone a test notification, and waits until the service worker has shown it. */
+export async function tryPush(account: Account): Promise<Trial> {
+  const arrived = new Promise<Trial>((ok) => {
+    const heard = (e: MessageEvent) => { if (e.data?.t === 'test') end('delivered') }
+    const end = (how: Trial) => { clearTimeout(timer); navigator.serviceWorker?.removeEventListener('message', heard); ok(how) }
+    const timer = setTimeout(() => end('late'), trialTime)
+    navigator.serviceWorker?.addEventListener('message', heard)
+  })
+  try {
+    const got = await call<{ sent: boolean; reason: string }>(account, 'POST', '/v1/device/push/test', {})
+    return got.sent ? await arrived : { refused: got.reason }
+  } catch (e) {
+    if (e instanceof Problem) return e.code === 'rate_limited' ? 'soon' : { refused: e.code }
+    return 'offline'
+  }
 }
 
 /** dropWorker ends the worker that a pairing had for itself. */

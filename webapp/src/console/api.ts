@@ -36,6 +36,7 @@ const id = encodeURIComponent
 
 export const api = {
   setup: () => send<Setup>('GET', '/v1/setup'),
+  claimPasskey: (body: SetupRequest) => send<Ceremony>('POST', '/v1/setup/passkey', { body, quiet: true }),
   claim: (body: SetupRequest) => send<{ workspace: { id: string; slug: string } }>('POST', '/v1/setup', { body, quiet: true }),
 
   workspace: (slug: string) => send<{ slug: string; name: string; sso?: { name: string } }>('GET', `/v1/workspaces/${id(slug)}`),
@@ -55,7 +56,7 @@ export const api = {
   signOut: () => send<void>('DELETE', '/v1/session', { quiet: true }),
   passkeySignInOptions: () => send<Ceremony>('POST', '/v1/session/passkey/options', { body: {}, quiet: true }),
   passkeySignIn: (body: { workspace: string; ceremony: string; response: unknown }) => send<Session>('POST', '/v1/session/passkey', { body, quiet: true }),
-  beginSSO: (slug: string, returnTo: string) => send<{ url: string }>('POST', `/v1/workspaces/${id(slug)}/sso`, { body: { return_to: returnTo }, quiet: true }),
+  beginSSO: (slug: string, returnTo: string, anyway = false) => send<{ url: string }>('POST', `/v1/workspaces/${id(slug)}/sso`, { body: { return_to: returnTo, anyway }, quiet: true }),
   verify: (password: string) => send<void>('POST', '/v1/session/verify', { body: { password } }),
   passkeyVerifyOptions: () => send<Ceremony>('POST', '/v1/session/verify/passkey/options', { body: {} }),
   passkeyVerify: (body: { ceremony: string; response: unknown }) => send<void>('POST', '/v1/session/verify/passkey', { body }),
@@ -116,6 +117,7 @@ export const api = {
   devices: () => send<{ items: Device[] }>('GET', '/v1/devices'),
   removeDevice: (device: string, confirmation: string) => send<void>('DELETE', `/v1/devices/${id(device)}`, { body: { confirmation_id: confirmation } }),
 
+  testDevice: (device: string) => send<{ sent: boolean; reason?: string }>('POST', `/v1/devices/${id(device)}/test`, { body: {} }),
   renameDevice: (device: string, name: string) => send<Device>('PATCH', `/v1/devices/${id(device)}`, { body: { name } }),
 
   recovery: (options: Options = {}) => send<Recovery>('GET', '/v1/recovery', options),

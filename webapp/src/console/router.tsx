@@ -7,7 +7,7 @@ import { api } from './api'
 import { readSearch } from './directory/log/filters'
 import { hasCode } from './errors'
 import { readMembers } from './pages/members-search'
-import { queryClient, sessionQuery } from './session'
+import { mayRead, queryClient, sessionQuery } from './session'
 import { Root } from './shell/Root'
 import { LonelyNotFoundPage, NotFoundPage, PageError } from './shell/ErrorPages'
 import { lastSlug } from './workspace'
@@ -108,9 +108,16 @@ const shell = createRoute({
   notFoundComponent: NotFoundPage,
 })
 
+/** Guests see nobody else: their own page is all there is. */
+async function notForGuests(): Promise<void> {
+  const session = await queryClient.ensureQueryData(sessionQuery)
+  if (session && !mayRead(session)) throw redirect({ to: '/profile' })
+}
+
 const members = createRoute({
   getParentRoute: () => shell,
   path: '/members',
+  beforeLoad: notForGuests,
   validateSearch: readMembers,
   component: lazyRouteComponent(() => import('./pages/MembersPage'), 'MembersPage'),
 })
@@ -124,6 +131,7 @@ const member = createRoute({
 const teams = createRoute({
   getParentRoute: () => shell,
   path: '/teams',
+  beforeLoad: notForGuests,
   validateSearch: (search: Record<string, unknown>): { q?: string; after?: string } => ({ ...text(search, 'q'), ...text(search, 'after') }),
   component: lazyRouteComponent(() => import('./pages/TeamsPage'), 'TeamsPage'),
 })
@@ -225,6 +233,7 @@ const guide = createRoute({
 })
 const mapping = createRoute({ getParentRoute: () => directory, path: '/mapping', component: lazyRouteComponent(() => import('./directory/rules/MappingPage'), 'MappingPage') })
 const roleMapping = createRoute({ getParentRoute: () => directory, path: '/roles', component: lazyRouteComponent(() => import('./directory/rules/RolesPage'), 'RolesPage') })
+const schemas = createRoute({ getParentRoute: () => directory, path: '/schemas', component: lazyRouteComponent(() => import('./directory/schemas/SchemasPage'), 'SchemasPage') })
 const removals = createRoute({ getParentRoute: () => directory, path: '/removals', component: lazyRouteComponent(() => import('./directory/removals/RemovalsPage'), 'RemovalsPage') })
 const removal = createRoute({ getParentRoute: () => directory, path: '/removals/$removal', component: lazyRouteComponent(() => import('./directory/removals/RemovalPage'), 'RemovalPage') })
 const deleted = createRoute({ getParentRoute: () => directory, path: '/deleted', component: lazyRouteComponent(() => import('./directory/removals/DeletedPage'), 'DeletedPage') })
@@ -238,7 +247,7 @@ const missing = createRoute({
   component: lazyRouteComponent(() => import('./directory/MissingPage'), 'MissingPage'),
 })
 const ownership = createRoute({ getParentRoute: () => directory, path: '/ownership', component: lazyRouteComponent(() => import('./directory/OwnershipPage'), 'OwnershipPage') })
-const directoryPages = directory.addChildren([health, log.addChildren([logCall]), guide, mapping, roleMapping, removals, removal, deleted, offboardings, offboarding, missing, ownership])
+const directoryPages = directory.addChildren([health, log.addChildren([logCall]), guide, mapping, roleMapping, schemas, removals, removal, deleted, offboardings, offboarding, missing, ownership])
 
 /** One word of an address, if it is there. */
 function text<Name extends string>(search: Record<string, unknown>, name: Name): { [key in Name]?: string } {

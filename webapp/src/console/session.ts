@@ -65,6 +65,11 @@ export function mayConfigure(session: Session): boolean {
   return configRoles.includes(session.person.role)
 }
 
+/** Whether somebody sees who else is in the workspace. */
+export function mayRead(session: Session): boolean {
+  return session.person.role !== 'guest'
+}
+
 export function mayManagePeople(session: Session): boolean {
   return session.person.role === 'owner' || session.person.role === 'super_admin'
 }

@@ -39,11 +39,48 @@ export function lastSlug(): string | null {
 
 const pairingStep = 'countersign.setup.pairing'
 
-/** Whether this tab is between set-up and the first phone, so that a reload comes back there. */
-export function inPairingStep(): boolean {
-  return read(() => sessionStorage, pairingStep) !== null
+/** The steps of the set-up that come after the workspace was made. */
+export type LateStep = 'phone' | 'codes'
+
+/** Where this tab is between set-up and its end, so that a reload comes back there; null where it is not. */
+export function lateStep(): LateStep | null {
+  const step = read(() => sessionStorage, pairingStep)
+  return step === null ? null : step === 'codes' ? 'codes' : 'phone'
 }
 
-export function setPairingStep(on: boolean): void {
-  write(() => sessionStorage, pairingStep, on ? '1' : null)
+export function setLateStep(step: LateStep | null): void {
+  write(() => sessionStorage, pairingStep, step)
+}
+
+const draft = 'countersign.setup.draft'
+
+/** What was typed into the set-up so far, without anything secret; "" for nothing. */
+export function setupDraft(): string {
+  return read(() => sessionStorage, draft) ?? ''
+}
+
+export function keepSetupDraft(text: string | null): void {
+  write(() => sessionStorage, draft, text)
+}
+
+const first = 'countersign.firstSteps'
+
+/** Whether this browser has set the workspace up and is still shown what comes next. */
+export function firstSteps(slug: string): boolean {
+  return read(() => localStorage, first) === slug
+}
+
+export function showFirstSteps(slug: string | null): void {
+  write(() => localStorage, first, slug)
+}
+
+const here = 'countersign.companionHere'
+
+/** Whether a companion was paired from this browser's own device. */
+export function pairedHere(): boolean {
+  return read(() => localStorage, here) !== null
+}
+
+export function notePairedHere(): void {
+  write(() => localStorage, here, '1')
 }

@@ -10,6 +10,8 @@ export class ApiError extends Error {
     readonly fields: Readonly<Record<string, unknown>> = {},
     /** Seconds of the Retry-After header. */
     readonly retryAfter?: number,
+    /** What the service calls this answer in its own log; "" where it did not say. */
+    readonly requestId: string = '',
   ) {
     super(`${status} ${code}`)
     this.name = 'ApiError'
@@ -66,7 +68,7 @@ export async function call<T>(method: string, path: string, options: CallOptions
 function problem(response: Response, text: string): ApiError {
   const fields = parseObject(text)
   const word = (name: string) => (typeof fields[name] === 'string' ? (fields[name] as string) : '')
-  return new ApiError(response.status, word('code'), word('detail'), fields, retryAfter(response.headers.get('Retry-After')))
+  return new ApiError(response.status, word('code'), word('detail'), fields, retryAfter(response.headers.get('Retry-After')), response.headers.get('X-Request-Id') ?? '')
 }
 
 function parseObject(text: string): Record<string, unknown> {

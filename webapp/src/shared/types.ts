@@ -15,7 +15,7 @@ export interface Setup { needed: boolean; brand: string }
 export interface SetupRequest {
   code: string
   workspace: { slug: string; name: string }
-  owner: { name: string; email: string; password: string }
+  owner: { name: string; email: string; password?: string; passkey?: { ceremony: string; name: string; response: unknown } }
 }
 
 export interface Session {
@@ -200,11 +200,11 @@ export interface Directory {
   tenant_url: string
   tenant_url_strict: string
   idp: { name: string | null; sso: string }
-  status: { state: string; last_request_at?: string | null; last_client?: string | null }
+  status: { state: string; last_request_at?: string | null; last_client?: string | null; next_expected_at?: string | null }
   token: TokenInfo | null
   tokens: TokenInfo[]
   counts: { people: number; teams: number }
-  phone: { ready: boolean; name?: string | null; last_seen?: string | null }
+  phone: { ready: boolean; name?: string | null; last_seen?: string | null; push?: boolean; delivered_at?: string | null }
   can: { view: boolean; regenerate: boolean; ask?: boolean }
   overlap?: Overlap
   refused?: Refused
@@ -292,6 +292,8 @@ export interface PolicyRules {
   same_network: boolean
   freeze_on_report: boolean
   passkeys: boolean
+  /** Of new tokens; 0 is no limit. */
+  max_token_days: number
 }
 
 export interface Policy extends PolicyRules {
@@ -328,7 +330,7 @@ export interface Device {
   key_protection: string
   created_at?: string | null
   last_seen?: string | null
-  push?: { state: string; delivered_at?: string | null }
+  push?: { state: string; delivered_at?: string | null; detail?: string }
 }
 
 export interface Named { id: string; name: string }

@@ -87,4 +87,7 @@ function inTime<T>(lookup: Promise<T | undefined>): Promise<T | undefined> {
 /** tooLate is shown for a push that was held up until its request was over. */
 export const tooLate = (push: Push): Notice => ({ title: say('title'), body: say('expired'), tag: push.cid, silent: true })
 
+/** trial is what a test shows: it asks nothing. */
+export const trial = (): Notice => ({ title: 'Countersign', body: say('test'), tag: 'hello', silent: true })
+
 export const unknown = (): Notice => ({ title: 'Countersign', body: say('unknown'), tag: 'unknown' })

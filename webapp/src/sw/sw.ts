@@ -1,8 +1,9 @@
 // The companion's service worker: push, notifications, and the page when there is no net. The app works without it.
 import { pushScope, repair } from '../companion/push'
 import { accounts } from '../companion/store'
-import { asked, closed, read, tooLate, unknown, type Notice, type Push } from './notice'
+import { asked, closed, read, tooLate, trial, unknown, type Notice, type Push } from './notice'
 import { answer, dropOlder, fill } from './shell'
+import { speak } from './words'
 
 declare const self: ServiceWorkerGlobalScope
 
@@ -32,6 +33,12 @@ function data(e: PushEvent): Push {
 async function heard(push: Push): Promise<void> {
   const windows = await self.clients.matchAll({ type: 'window', includeUncontrolled: true })
   for (const w of windows) w.postMessage({ t: 'push' })
+  await speak()
+  if (push.t === 'test') {
+    await show(trial())
+    for (const w of windows) w.postMessage({ t: 'test' })
+    return
+  }
   if (push.t === 'confirm' && push.cid) return show(push.exp > 0 && push.exp * 1000 < Date.now() ? tooLate(push) : await asked(push))
   if (push.t !== 'done' || !push.cid) return show(unknown())
   await show(await closed(push))

@@ -4,6 +4,7 @@ import { button, h, icon } from '../dom'
 import { actionNamed } from '../facts'
 import { ago, clock, t, type Key } from '../i18n'
 import { toldSection } from '../notices'
+import { pullToRefresh } from '../pull'
 import { heading, type Screen } from '../shell'
 import { answers, type Account, type Answer } from '../store'
 import type { Snapshot, Waiting } from '../watch'
@@ -26,14 +27,20 @@ export function home(app: App): Screen {
     openByItself(app, s)
   }
   const findPush = (s: Snapshot) => { if (app.push === undefined && s.online && s.checkedAt > 0) void app.findPush().then(() => heard(app.watch.snapshot)) }
-  const leave = app.watch.listen((s) => { heard(s); findPush(s) })
-  void showRecent(recent)
+  const stopListening = app.watch.listen((s) => { heard(s); findPush(s) })
+  void showRecent(recent, app)
   const body = h('div', { class: 'page home' },
     heading(t('home.title')), open,
     h('div', { class: 'standing' }, state, button(t('home.check'), () => void app.watch.check(), { kind: 'quiet' })),
-    notes, toldSection(app), recent,
+    notes, recent, toldSection(app), // what comes last from the network pushes nothing down
     h('p', { class: 'links' }, link(t('history.title'), () => app.go('history')), link(t('home.add'), () => app.go('pair'))),
   )
+  const stopPulling = pullToRefresh(body, () => {
+    app.shell.say(t('home.looking'))
+    app.push = undefined
+    void app.watch.check()
+  })
+  const leave = () => { stopListening(); stopPulling() }
   // After this screen is in its place, because a single request opens itself.
   queueMicrotask(() => { heard(app.watch.snapshot); findPush(app.watch.snapshot); void app.watch.check() })
   return { title: t('home.title'), body, leave, settings: () => app.go('settings') }
@@ -86,19 +93,20 @@ function removed(app: App, a: Account): HTMLElement {
 
 const notice = (words: string, act: HTMLElement) => h('div', { class: 'notice' }, h('p', {}, words), act)
 
-async function showRecent(section: HTMLElement): Promise<void> {
+async function showRecent(section: HTMLElement, app: App): Promise<void> {
   const list = (await answers().catch(() => [] as Answer[])).slice(0, recentShown)
   if (list.length === 0) return
   section.hidden = false
-  section.replaceChildren(h('h2', { id: 'recent' }, t('home.recent')), answerList(list))
+  section.replaceChildren(h('h2', { id: 'recent' }, t('home.recent')), answerList(list, app.accounts))
 }
 
-/** answerList is the read-only list of home and history. */
-export function answerList(list: Answer[]): HTMLElement {
+/** answerList is the read-only list of home and history; a phone that answers for several says which of its names answered. */
+export function answerList(list: Answer[], accounts: Account[]): HTMLElement {
+  const phone = (a: Answer) => accounts.find((one) => one.id === a.account)?.name
   const line = (a: Answer) => h('li', { class: a.result },
     icon(a.result === 'approved' ? 'check' : 'cross'),
     h('span', { class: 'card-text' },
       h('strong', {}, t(a.result === 'approved' ? 'history.approved' : 'history.denied'), ' · ', h('bdi', {}, a.action)),
-      h('span', { class: 'detail' }, h('bdi', {}, a.workspace), ' · ', h('bdi', {}, a.from), ' · ', h('time', { datetime: new Date(a.at).toISOString(), title: new Date(a.at).toUTCString() }, ago(a.at)))))
+      h('span', { class: 'detail' }, h('bdi', {}, a.workspace), ' · ', h('bdi', {}, a.from), ' · ', phone(a) && h('bdi', {}, t('history.phone', { name: phone(a)! })), phone(a) && ' · ', h('time', { datetime: new Date(a.at).toISOString(), title: new Date(a.at).toUTCString() }, ago(a.at)))))
   return h('ul', { class: 'answers' }, ...list.map(line))
 }

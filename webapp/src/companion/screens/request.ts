@@ -2,10 +2,11 @@
 import type { App } from '../app'
 import { Offline, Problem } from '../api'
 import { Distrust, fetchChallenge, respond, signAnswer, type Challenge, type Decision, type SignedAnswer } from '../challenge'
-import { opened } from '../device'
+import { consoleOf, opened } from '../device'
 import { button, field, h, icon, type FieldParts, type Icon } from '../dom'
 import { action, colleague, from, helping, list, warnings } from '../facts'
 import { clock, inline, left, plural, t, type Key } from '../i18n'
+import { unlocked } from '../lock'
 import { installed } from '../platform'
 import { ended, outcome, type Ending } from '../outcome'
 import { heading, type Screen } from '../shell'
@@ -242,8 +243,15 @@ class RequestScreen {
 
   // ---- deciding
 
-  private approve(): Promise<void> {
+  /** approve asks for the phone's unlock first, where the person wants that. */
+  private async approve(): Promise<void> {
+    if (this.sending || this.over) return
     const code = this.code ? digits(this.code.input.value) : undefined
+    this.hold(true, this.yes)
+    const passed = await unlocked().catch(() => false)
+    this.hold(false)
+    if (this.over || this.gone) return
+    if (!passed) { this.say('warn', t('request.not_unlocked')); return }
     return this.decide({ dec: 'approve', ...(code ? { code } : {}) }, this.yes)
   }
 
@@ -361,8 +369,7 @@ class RequestScreen {
     box.querySelectorAll('button').forEach((b) => b.setAttribute('aria-disabled', 'true'))
     try {
       await respond(account, this.cid, await this.answer(account, challenge, { dec: 'deny', reason }))
-      box.replaceChildren(h('h2', { tabindex: '-1' }, t('report.thanks')), h('p', {}, t(`report.${reason}_means`)))
-      box.querySelector('h2')?.focus()
+      this.reported(box, reason)
     } catch (e) {
         if (e instanceof Problem && (e.code === 'already_answered' || e.code === 'confirmation_expired')) { this.reported(box, reason); return } // late, and written down
       const offline = e instanceof Offline
@@ -376,7 +383,17 @@ class RequestScreen {
 
   private reported(box: HTMLElement, reason: 'mistake' | 'not_me'): void {
     box.replaceChildren(h('h2', { tabindex: '-1' }, t('report.thanks')), h('p', {}, t(`report.${reason}_means`)))
+    if (reason === 'not_me') box.append(h('p', {}, t('report.not_me_more')), this.changeSignIn())
     box.querySelector('h2')?.focus()
+  }
+
+  /** changeSignIn leads to the console, where passwords and passkeys are changed; until its address is known it says what to do. */
+  private changeSignIn(): HTMLElement {
+    const box = h('p', {}, t('report.change'))
+    if (this.account) consoleOf(this.account).then((address) => {
+      box.replaceChildren(h('a', { class: 'button secondary', href: `${address}/profile`, target: '_blank', rel: 'noopener noreferrer' }, t('report.change_link')))
+    }, () => undefined)
+    return box
   }
 
   /** stranger offers the report where another phone has confirmed what this person may not know. */

@@ -11,7 +11,7 @@ import { Notice } from '../ui/notice'
 import { Badge, LoadError, Rich, Skeleton, Time } from '../ui/parts'
 import { activityApi } from './api'
 import type { ActivitySearch } from './search'
-import { sentenceOf, whoOf } from './sentences'
+import { deviceOf, sentenceOf, whoOf } from './sentences'
 import type { ActivityDetail } from './types'
 
 interface EventProps { id: string; search: ActivitySearch; close: () => void; go: (next: Partial<ActivitySearch>) => void }
@@ -45,7 +45,7 @@ function Detail({ event, go }: { event: ActivityDetail; go: (next: Partial<Activ
     ['console.activity.user', <bdi key="who">{whoOf(event, language)}</bdi>],
     ['console.activity.app', event.app],
     ['console.activity.os', event.os],
-    ['console.activity.device', text('device') || (event.event.startsWith('device.') ? text('name') : '')],
+    ['console.activity.device', deviceOf(event)],
     ['console.activity.location', event.ip && <Code>{event.ip}</Code>],
     ['console.activity.result', t(event.outcome === 'ok' ? 'console.activity.ok' : 'console.activity.refused')],
     ['console.activity.reason', text('reason')],

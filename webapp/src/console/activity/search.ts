@@ -59,3 +59,12 @@ function dayStart(text: string, later = 0): Date | undefined {
   const known = new Date(Number(year), Number(month) - 1, Number(day))
   return known.getMonth() === Number(month) - 1 && Number(year) >= 2000 ? date : undefined
 }
+
+export interface SavedFilter { name: string; search: ActivitySearch }
+
+/** Reads what a browser kept, which anybody may have written. */
+export function savedFilters(kept: unknown): SavedFilter[] {
+  if (!Array.isArray(kept)) return []
+  return kept.filter((one): one is SavedFilter => typeof one?.name === 'string' && typeof one.search === 'object' && one.search !== null)
+    .map((one) => ({ name: one.name.slice(0, 60), search: changeActivity(readActivity(one.search as Record<string, unknown>), {}) }))
+}

@@ -32,3 +32,11 @@ function actorOf(event: ActivityEvent, words: Record<string, string>): string {
 export function whoOf(event: ActivityEvent, language: Language): string {
   return actorOf(event, catalogues[language])
 }
+
+/** The phone that an event is about, where it names one. */
+export function deviceOf(event: ActivityEvent): string {
+  if (event.device) return event.device
+  const { device, name } = event.detail
+  if (typeof device === 'string' && !device.startsWith('dev_')) return device // an id says nothing to people; the details have it
+  return event.event.startsWith('device.') && typeof name === 'string' ? name : ''
+}

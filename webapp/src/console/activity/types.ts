@@ -12,6 +12,8 @@ export interface ActivityEvent {
   user_agent?: string
   app?: string
   os?: string
+  /** The phone that acted for its person. */
+  device?: string
   detail: Record<string, unknown>
   sealed: boolean
   position?: number

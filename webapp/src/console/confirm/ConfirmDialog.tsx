@@ -1,16 +1,19 @@
 // The dialog "Confirm your identity to continue": draws the view of one question.
 
+import { useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react'
 import { clock, countdown, grouped, list, moment, spelled } from '../../shared/format'
 import { errorText } from '../errors'
 import { useT, type Key } from '../i18n'
 import { PasskeyLeft, passkeysHere } from '../passkey'
+import { sessionQuery } from '../session'
 import { sessionEnd } from '../session-end'
 import { Button, textLink } from '../ui/button'
 import { Icon, type IconName } from '../ui/icons'
 import { Modal, ModalActions } from '../ui/modal'
 import { Rich, useNow } from '../ui/parts'
+import { pairedHere } from '../workspace'
 import { secondsLeft, shareLeft, type Ask, type AskView } from './ask'
 import { deliveryLines, handsOut, needsHint, quorumLine, spokenWarning, waitLine, type DeliveryLine, type Tone, type WaitLine } from './wait-lines'
 
@@ -41,13 +44,38 @@ export function ConfirmDialog({ ask, after, leave, pair }: Props) {
       {waiting && view.confirmation && <TimeLeft view={view} now={now} />}
       {waiting && <p className="mt-5 text-sm text-muted">{t(after)}</p>}
       {pending && view.confirmation?.passkey && passkeysHere() && <Passkey ask={ask} view={view} />}
-      {withoutPhone.has(view.phase) && <p className="mt-4 text-sm"><Link to="/recovery" onClick={leave} className={textLink}>{t('console.lost.link')}</Link></p>}
+      <OtherWays view={view} leave={leave} />
       <ModalActions>
         <WayOn ask={ask} view={view} now={now} pair={pair} />
         <Button onClick={leave}>{t(waiting ? 'common.cancel' : 'common.close')}</Button>
       </ModalActions>
     </Modal>
   )
+}
+
+/** Ways past the phone that was thought of: it is here, another one, none at all. They stand before the buttons, in the order of the keyboard. */
+function OtherWays({ view, leave }: { view: AskView; leave: () => void }) {
+  const { t, language } = useT()
+  const [others, setOthers] = useState(false)
+  const devices = view.confirmation?.devices ?? []
+  const waiting = view.phase === 'waiting'
+  const here = useCompanionHere(waiting ? view.confirmation?.id : undefined)
+  return (
+    <div className="mt-4 flex flex-col items-start gap-2 text-sm empty:hidden">
+      {here && <a href={here} target="_blank" rel="noopener" className="inline-flex min-h-11 w-full items-center justify-center gap-2 rounded-lg border border-edge px-4 text-base font-medium hover:bg-hover"><Icon name="phone" className="size-4.5" />{t('console.confirm.here')}</a>}
+      {waiting && devices.length > 1 && <button type="button" aria-expanded={others} onClick={() => setOthers(!others)} className={`min-h-6 ${textLink}`}>{t('console.confirm.other_device')}</button>}
+      {waiting && others && <p className="text-muted [overflow-wrap:anywhere]"><Rich k="console.confirm.other_text" parts={{ devices: <bdi>{list(devices.map((one) => one.name), language)}</bdi> }} /></p>}
+      {withoutPhone.has(view.phase) && <Link to="/recovery" onClick={leave} className={textLink}>{t('console.lost.link')}</Link>}
+      {view.phase === 'denied' && <Link to="/profile" onClick={leave} className={textLink}>{t('console.confirm.not_me')}</Link>}
+    </div>
+  )
+}
+
+/** The request's address in the companion where that may be on this very device: on a phone, or where it was paired from. */
+function useCompanionHere(request: string | undefined): string | null {
+  const companion = useQueryClient().getQueryData(sessionQuery.queryKey)?.companion_url
+  if (!request || !companion || !(pairedHere() || window.matchMedia('(pointer: coarse)').matches)) return null
+  return `${companion}/#c=${encodeURIComponent(request)}`
 }
 
 /** The document's title tells the state while another tab is in front. */

@@ -1,4 +1,4 @@
-// A person, found while typing: an input with a list below it, after the APG's combobox.
+// A person or a team, found while typing: an input with a list below it, after the APG's combobox.
 
 import { useQuery } from '@tanstack/react-query'
 import { useDeferredValue, useId, useState, type KeyboardEvent } from 'react'
@@ -6,17 +6,31 @@ import { useT } from '../i18n'
 import { keyOf, useSession } from '../session'
 import { directoryApi } from './api'
 
+interface Found { id: string; name: string; more?: string }
+interface PickerProps { label: string; hint: string; none: string; kind: string; find: (q: string, signal: AbortSignal) => Promise<Found[]>; chosen: (id: string, name: string) => void }
+
 export function PersonPicker({ label, chosen, role }: { label: string; chosen: (person: string, name: string) => void; role?: 'super_admin' }) {
   const { t } = useT()
+  const find = async (q: string, signal: AbortSignal) => (await directoryApi.people({ q, role }, signal)).items.map((one) => ({ id: one.id, name: one.name, more: one.email || one.user_name }))
+  return <Picker label={label} hint={t('console.members.search')} none={t('console.members.none_found')} kind={`people ${role ?? ''}`} find={find} chosen={chosen} />
+}
+
+export function TeamPicker({ label, chosen }: { label: string; chosen: (team: string, name: string) => void }) {
+  const { t } = useT()
+  const find = async (q: string) => (await directoryApi.teams(q)).items.map(({ id, name }) => ({ id, name }))
+  return <Picker label={label} hint={t('console.teams.search')} none={t('console.teams.none_found')} kind="teams" find={find} chosen={chosen} />
+}
+
+function Picker({ label, hint, none, kind, find, chosen }: PickerProps) {
   const session = useSession()
   const id = useId()
   const [typed, setTyped] = useState('')
   const [at, setAt] = useState(0)
   const [open, setOpen] = useState(false)
   const q = useDeferredValue(typed.trim())
-  const people = useQuery({ queryKey: keyOf(session, 'pick', role ?? '', q), queryFn: ({ signal }) => directoryApi.people({ q, role }, signal), enabled: q !== '', staleTime: 10_000 })
-  const items = q === '' ? [] : (people.data?.items.slice(0, 8) ?? [])
-  const shown = open && q !== '' && !people.isPending
+  const found = useQuery({ queryKey: keyOf(session, 'pick', kind, q), queryFn: ({ signal }) => find(q, signal), enabled: q !== '', staleTime: 10_000 })
+  const items = q === '' ? [] : (found.data?.slice(0, 8) ?? [])
+  const shown = open && q !== '' && !found.isPending
   function choose(i: number) {
     const one = items[i]
     if (!one) return
@@ -38,7 +52,7 @@ export function PersonPicker({ label, chosen, role }: { label: string; chosen: (
       <label htmlFor={id} className="mb-1.5 block text-sm font-medium">{label}</label>
       <input
         id={id} role="combobox" aria-expanded={shown} aria-controls={`${id}-list`} aria-autocomplete="list" aria-activedescendant={shown && items[at] ? `${id}-${at}` : undefined}
-        value={typed} autoComplete="off" placeholder={t('console.members.search')} onKeyDown={keys} onBlur={() => setOpen(false)}
+        value={typed} autoComplete="off" placeholder={hint} onKeyDown={keys} onBlur={() => setOpen(false)}
         onChange={(event) => { setTyped(event.target.value); setAt(0); setOpen(true) }}
         className="min-h-10 w-full rounded-lg border border-edge bg-surface px-3 py-1.5 placeholder:text-muted max-cards:min-h-11"
       />
@@ -48,10 +62,10 @@ export function PersonPicker({ label, chosen, role }: { label: string; chosen: (
             key={one.id} id={`${id}-${i}`} role="option" aria-selected={i === at} onPointerDown={(event) => { event.preventDefault(); choose(i) }} onPointerMove={() => setAt(i)}
             className="cursor-pointer rounded-md px-3 py-1.5 aria-selected:bg-hover"
           >
-            <bdi className="block truncate">{one.name}</bdi><span className="block truncate text-sm text-muted">{one.email || one.user_name}</span>
+            <bdi className="block truncate">{one.name}</bdi>{one.more && <span className="block truncate text-sm text-muted">{one.more}</span>}
           </li>
         ))}
-        {items.length === 0 && <li role="option" aria-selected="false" aria-disabled="true" className="px-3 py-1.5 text-muted">{t('console.members.none_found')}</li>}
+        {items.length === 0 && <li role="option" aria-selected="false" aria-disabled="true" className="px-3 py-1.5 text-muted">{none}</li>}
       </ul>
     </div>
   )

@@ -3,14 +3,14 @@
 import type { Page, Person, Role } from '../../shared/types'
 import { query, send } from '../api'
 import type {
-  CallDetail, CallPage, Deleted, Guard, Mapping, MappingPreview, Member, MissingAnswer, Offboarding, Ownership, RawCall, Removal, RemovalDetail, Replayed,
-  RoleMapping, RolePreview, RoleRule, Sources, SyncHealth, SyncSetup, TeamInfo,
+  CallDetail, CallPage, Deleted, Guard, Mapping, MappingPreview, Member, MissingAnswer, NewSchema, Offboarding, Ownership, OwnSchema, RawCall, Removal, RemovalDetail, Replayed,
+  RoleMapping, RolePreview, RoleRule, Sources, SyncHealth, SyncSetup, TeamInfo, TurnedOff, TurnOffPlan,
 } from './types'
 
 const id = encodeURIComponent
 
 /** What a list of people is chosen by. */
-export interface PeopleChoice { q?: string; role?: Role; status?: 'active' | 'inactive'; source?: 'local' | 'directory'; team?: string; after?: string }
+export interface PeopleChoice { q?: string; role?: Role; status?: 'active' | 'inactive'; source?: 'local' | 'directory'; team?: string; problem?: 'failed_call'; after?: string }
 
 export const directoryApi = {
   log: (values: Record<string, string | undefined>, background: boolean, signal?: AbortSignal) =>
@@ -30,6 +30,11 @@ export const directoryApi = {
   roles: () => send<RoleMapping>('GET', '/v1/directory/role-mapping'),
   saveRoles: (mapping: { rules: RoleRule[]; offer_roles: boolean; keep_on_return: boolean }) => send<RoleMapping>('PUT', '/v1/directory/role-mapping', { body: mapping }),
   previewRoles: (rules: RoleRule[]) => send<RolePreview>('POST', '/v1/directory/role-mapping/preview', { body: { rules } }),
+  schemas: () => send<{ items: OwnSchema[] }>('GET', '/v1/directory/schemas'),
+  defineSchema: (schema: NewSchema) => send<OwnSchema>('POST', '/v1/directory/schemas', { body: schema }),
+  dropSchema: (schema: string) => send<{ cleared: number }>('DELETE', `/v1/directory/schemas/${id(schema)}`),
+  turnOffPlan: () => send<TurnOffPlan>('GET', '/v1/directory/turn-off'),
+  turnOff: (people: 'keep' | 'remove', confirmation: string) => send<TurnedOff>('POST', '/v1/directory/turn-off', { body: { people, confirmation_id: confirmation } }),
   guard: () => send<Guard>('GET', '/v1/directory/guard'),
   saveGuard: (guard: Guard) => send<Guard>('PUT', '/v1/directory/guard', { body: guard }),
 

@@ -12,6 +12,7 @@ import { Notice } from '../ui/notice'
 import { PageHead, Rich } from '../ui/parts'
 import { directoryApi } from './api'
 import { textLink } from '../ui/button'
+import { useSaid } from './said-words'
 
 /** Every page below is for those who may configure. */
 export function DirectoryFrame() {
@@ -24,6 +25,7 @@ const pages = [
   { to: '/settings/directory/setup', key: 'console.dir.setup' },
   { to: '/settings/directory/mapping', key: 'console.dir.mapping' },
   { to: '/settings/directory/roles', key: 'console.dir.roles' },
+  { to: '/settings/directory/schemas', key: 'console.dir.schemas' },
   { to: '/settings/directory/removals', key: 'console.dir.removals' },
   { to: '/settings/directory/deleted', key: 'console.dir.deleted' },
   { to: '/settings/directory/offboarding', key: 'console.dir.offboarding' },
@@ -43,7 +45,7 @@ export function DirectoryPage({ title, lead, actions, children }: PageProps) {
       </p>
       <PageHead title={t(title)}>{actions}</PageHead>
       <nav ref={inView} aria-label={t('console.idp.sync')} className="mb-7 overflow-x-auto border-b border-line">
-        <ul className="flex gap-1">
+        <ul className="flex gap-1 cards:flex-wrap">
           {pages.map((page) => (
             <li key={page.to}>
               <Link
@@ -56,7 +58,7 @@ export function DirectoryPage({ title, lead, actions, children }: PageProps) {
           ))}
         </ul>
       </nav>
-      <Frozen />
+      {title !== 'console.owner.title' && <Frozen />}
       {lead && <p className="mb-6 max-w-3xl text-muted">{lead}</p>}
       {children}
     </>
@@ -82,7 +84,9 @@ function Frozen() {
   )
 }
 
-/** A sentence of the service, which says it in English. */
+/** A sentence of the service, which says it in English: in the language of the page where its form is known. */
 export function Said({ children }: { children: string }) {
-  return <span lang="en">{children}</span>
+  const { language } = useT()
+  const said = useSaid()?.(children)
+  return said === null || said === undefined ? <span lang={language === 'en' ? undefined : 'en'}>{children}</span> : <>{said}</>
 }

@@ -167,6 +167,32 @@ export interface Ownership {
   super_admins: number
 }
 
+export interface SchemaAttribute {
+  name: string
+  type: 'string' | 'boolean' | 'decimal' | 'integer' | 'dateTime' | 'binary' | 'reference' | 'complex'
+  multi_valued?: boolean
+  case_exact?: boolean
+  description?: string
+  canonical_values?: string[]
+  sub_attributes?: SchemaAttribute[]
+}
+
+/** A schema as it is defined. */
+export interface NewSchema { resource_type: 'User' | 'Group'; urn: string; name: string; description?: string; attributes: SchemaAttribute[] }
+export interface OwnSchema extends NewSchema { id: string; created_at: string; created_by: string }
+
+/** What turning directory sync off would do. */
+export interface TurnOffPlan {
+  on: boolean
+  people: number
+  people_active: number
+  teams: number
+  tokens: number
+  remove: { people: number; teams: number }
+  stays: { id: string; name: string; role: Role; reason: 'owner' | 'you' }[]
+}
+export interface TurnedOff { people: 'keep' | 'remove'; kept: number; removed: number; teams: number; tokens: number }
+
 /** A team as its own page shows it. */
 export interface TeamInfo { id: string; name: string; source: 'local' | 'directory'; members: number; external_id?: string; created_at: string; changed_at: string }
 

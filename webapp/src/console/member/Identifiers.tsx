@@ -3,12 +3,14 @@
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import type { Person, SSOLinks } from '../../shared/types'
-import { api } from '../api'
+import { api, query, send } from '../api'
+import type { ActivityPage } from '../activity/types'
 import { useT } from '../i18n'
 import { keyOf, mayConfigure, useSession } from '../session'
 import { Icon } from '../ui/icons'
 import { Notice } from '../ui/notice'
 import { Card, LoadError, Rich, Skeleton, Time } from '../ui/parts'
+import { renamed } from './lines'
 
 export function Identifiers({ person, idp }: { person: Person; idp: string }) {
   const { t } = useT()
@@ -26,7 +28,7 @@ export function Identifiers({ person, idp }: { person: Person; idp: string }) {
         {!failed && (!profile.data || (admin && !links.data)) && <Skeleton lines={4} />}
         {!failed && profile.data && (
           <dl className="grid gap-5 cards:grid-cols-2">
-            <Known term="userName" mark={mark}>{profile.data.user_name}</Known>
+            <Known term="userName" mark={mark} more={admin && <Renamed person={person.id} />}>{profile.data.user_name}</Known>
             <Known term={t('console.email')} mark={mark}>{person.email}</Known>
             <Known term="externalId" mark={mark}>{profile.data.external_id}</Known>
             <Known term={t('console.member.scim_id')}>{profile.data.id}</Known>
@@ -38,12 +40,24 @@ export function Identifiers({ person, idp }: { person: Person; idp: string }) {
   )
 }
 
-function Known({ term, mark, children }: { term: string; mark?: string; children: string }) {
+/** What somebody was called before; without an answer it says nothing. */
+function Renamed({ person }: { person: string }) {
+  const session = useSession()
+  const { data } = useQuery({
+    queryKey: keyOf(session, 'activity', 'renamed', person),
+    queryFn: () => send<ActivityPage>('GET', `/v1/activity?${query({ object: person, kind: 'person.changed', limit: '50' })}`),
+  })
+  const last = renamed(data?.items ?? [])
+  return last && <dd className="mt-0.5 text-sm text-muted [overflow-wrap:anywhere]"><Rich k="console.member.renamed" parts={{ from: <bdi translate="no">{last.from}</bdi>, time: <Time at={last.at} /> }} /></dd>
+}
+
+function Known({ term, mark, more, children }: { term: string; mark?: string; more?: ReactNode; children: string }) {
   return (
     <div className="min-w-0">
       <dt className="text-sm text-muted">{term}</dt>
       <dd className="mt-0.5 font-mono text-sm [overflow-wrap:anywhere]" translate="no">{children || '—'}</dd>
       {mark && children && <dd className="mt-0.5 text-sm text-muted">{mark}</dd>}
+      {more}
     </div>
   )
 }

@@ -20,8 +20,11 @@ export function useIdpName(): string {
   return directory.data?.idp.name ?? t('console.members.directory')
 }
 
-/** For Owner and Super Admin. `refresh` is called after a change. */
-export function usePersonActions(person: Person, idp: string, refresh: () => Promise<void>): PersonAction[] {
+/**
+ * For Owner and Super Admin. `refresh` is called after a change. In the list a directory's people are left to the directory; their page has the
+ * room to say that turning them off here lasts until the directory's next call.
+ */
+export function usePersonActions(person: Person, idp: string, refresh: () => Promise<void>, inList = false): PersonAction[] {
   const { t } = useT()
   const dialogs = useDialogs()
   const announce = useAnnounce()
@@ -31,11 +34,11 @@ export function usePersonActions(person: Person, idp: string, refresh: () => Pro
   const transferReason = owner ? t('console.transfer.is_owner') : !person.active ? t('console.error.person_inactive')
     : person.role !== 'super_admin' && person.role !== 'admin' ? t('console.transfer.admins_only') : undefined
   const linkReason = !person.active ? t('console.error.person_inactive') : owner && session.person.role !== 'owner' ? t('console.members.owner_only') : undefined
-  const activeReason = person.source === 'directory' ? t('console.members.managed', { idp })
+  const activeReason = inList && person.source === 'directory' ? t('console.members.managed', { idp })
     : person.id === session.person.id ? t('console.error.own_account')
-      : owner ? t('console.members.owner_only') : undefined
+    : owner ? t('console.members.owner_only') : undefined
   async function change(dialog: 'role' | 'active') {
-    const changed = await dialogs.open<true>((close) => (dialog === 'role' ? <RoleDialog person={person} close={close} /> : <ActiveDialog person={person} close={close} />))
+    const changed = await dialogs.open<true>((close) => (dialog === 'role' ? <RoleDialog person={person} close={close} /> : <ActiveDialog person={person} idp={idp} close={close} />))
     if (!changed) return
     announce(t('console.members.saved', { name: person.name }))
     await refresh()

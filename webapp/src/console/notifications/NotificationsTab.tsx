@@ -12,7 +12,7 @@ import { Icon } from '../ui/icons'
 import { Notice } from '../ui/notice'
 import { Badge, Card, LoadError, Rich, Skeleton } from '../ui/parts'
 import { Cell, Row, Table } from '../ui/table'
-import { calls, type Notifications, type Told } from './calls'
+import { calls, type Group, type Notifications, type Told } from './calls'
 
 const names: Record<string, Key> = {
   'confirmation.request': 'console.notifications.event_confirmation_request',
@@ -32,6 +32,7 @@ const names: Record<string, Key> = {
   'apikey.changed': 'console.notifications.event_apikey_changed',
   'policy.changed': 'console.notifications.event_policy_changed',
   'webhook.stopped': 'console.notifications.event_webhook_stopped',
+  'sso.expiring': 'console.notifications.event_sso_expiring',
 }
 
 export function NotificationsTab() {
@@ -49,6 +50,7 @@ export function NotificationsTab() {
           {told.isError && !told.data && <LoadError error={told.error} retry={() => void told.refetch()} />}
           {told.data && <Events told={told.data} />}
         </Card>
+        <p className="mt-3 max-w-prose text-sm text-muted">{t('console.notifications.webhook_hint')}</p>
       </section>
     </div>
   )
@@ -80,12 +82,13 @@ function useChange(told: Notifications) {
 function Events({ told }: { told: Notifications }) {
   const { t } = useT()
   const { change, failure } = useChange(told)
+  const hooked = useHooked()
   const off = told.events.filter((event) => !event.mail && !event.push).map((event) => event.event)
   const turn = (event: Told) => change({ off: event.mail ? [...off, event.event] : off.filter((name) => name !== event.event) })
   return (
     <>
       {failure && <Notice tone="bad" alert className="m-5">{failure}</Notice>}
-      <Table heads={[{ key: 'console.notifications.event' }, { key: 'console.notifications.console' }, { key: 'console.notifications.push' }, { key: 'console.notifications.mail' }]}>
+      <Table heads={[{ key: 'console.notifications.event' }, { key: 'console.notifications.console' }, { key: 'console.notifications.push' }, { key: 'console.notifications.mail' }, { key: 'console.notifications.webhook' }]}>
         {told.events.map((event) => (
           <Row key={event.event}>
             <Cell className="max-cards:font-medium">
@@ -105,11 +108,25 @@ function Events({ told }: { told: Notifications }) {
                   </label>
                 )}
             </Cell>
+            <Cell label={t('console.notifications.webhook')}><Mark on={hooked.has(groupOf[event.event] ?? '')} /></Cell>
           </Row>
         ))}
       </Table>
     </>
   )
+}
+
+/** Which webhook events tell a system of the same thing; what has none is told to people alone. */
+const groupOf: Record<string, Group> = {
+  'confirmation.request': 'confirmation', 'confirmation.reported': 'confirmation', 'token.viewed': 'token', 'token.regenerated': 'token', 'token.revoked': 'token',
+  'token.expiring': 'token', 'token.changed': 'token',
+}
+
+/** What some running webhook is told of. */
+function useHooked(): ReadonlySet<string> {
+  const session = useSession()
+  const { data } = useQuery({ queryKey: keyOf(session, 'webhooks'), queryFn: calls.webhooks })
+  return new Set(data?.items.filter((one) => !one.stopped_at).flatMap((one) => one.events))
 }
 
 function Mark({ on }: { on: boolean }) {

@@ -177,14 +177,15 @@ const stateKey: Record<Delivery['state'], { key: Key; tone: BadgeTone }> = {
   failed: { key: 'console.webhooks.state_failed', tone: 'bad' },
 }
 
-/** What was sent, asked for again every two seconds while something is on its way. */
+/** What was sent, asked for again every two seconds while something is on its way, and now and then for what is new. */
 function LogDialog({ webhook, may, close }: { webhook: Webhook; may: boolean; close: () => void }) {
   const { t, language } = useT()
   const session = useSession()
   const [failure, setFailure] = useState<string | null>(null)
   const log = useQuery({
     queryKey: keyOf(session, 'webhooks', webhook.id), queryFn: () => calls.deliveries(webhook.id),
-    refetchInterval: (query) => (query.state.data?.items.some((one) => one.state === 'waiting') ? 2000 : false),
+    refetchOnMount: 'always', // the last look may be older than the last event
+    refetchInterval: (query) => (query.state.data?.items.some((one) => one.state === 'waiting') ? 2000 : 10_000),
   })
   async function send(work: () => Promise<unknown>) {
     setFailure(null)

@@ -8,8 +8,9 @@ import { activityApi } from '../activity/api'
 import { EventDialog } from '../activity/EventDialog'
 import { Exports } from '../activity/Exports'
 import { KeepDialog } from '../activity/KeepDialog'
+import { Saved } from '../activity/Saved'
 import { changeActivity, narrowed, readActivity, type ActivitySearch } from '../activity/search'
-import { sentenceOf, whoOf } from '../activity/sentences'
+import { deviceOf, sentenceOf, whoOf } from '../activity/sentences'
 import { areas, type ActivityEvent, type ActivityPage as EventPage, type Area } from '../activity/types'
 import { useT, type Key } from '../i18n'
 import { keyOf, mayConfigure, useSession } from '../session'
@@ -51,6 +52,7 @@ function Activity() {
         </div>
       </PageHead>
       <Filters search={search} change={(part) => go(changeActivity(search, part))} />
+      <div className="mt-3"><Saved search={chosen} apply={go} /></div>
       <Card className="mt-5 overflow-hidden">
         {events.isPending && <Skeleton lines={8} className="p-6" />}
         {events.isError && !events.data && <LoadError error={events.error} retry={() => void events.refetch()} />}
@@ -73,9 +75,9 @@ function Filters({ search, change }: { search: ActivitySearch; change: (part: Pa
   const kind = useId()
   return (
     <div role="search" aria-label={t('console.activity.filters')} className="space-y-3">
-      <div className="grid items-end gap-3 cards:grid-cols-[minmax(0,1fr)_12rem_10rem_10rem]">
+      <div className="grid grid-cols-2 items-end gap-3 cards:grid-cols-[minmax(0,1fr)_12rem_10rem_10rem]">
         <Text value={search.q ?? ''} change={(q) => change({ q })} />
-        <div>
+        <div className="max-cards:col-span-2">
           <label htmlFor={kind} className="mb-1.5 block text-sm font-medium">{t('console.activity.kind')}</label>
           <select id={kind} value={search.kind ?? ''} onChange={(event) => change({ kind: (event.target.value || undefined) as Area | undefined })} className={control}>
             <option value="">{t('console.activity.any')}</option>
@@ -123,7 +125,7 @@ function Text({ value, change }: { value: string; change: (value: string | undef
     return () => clearTimeout(timer)
   })
   return (
-    <div>
+    <div className="max-cards:col-span-2">
       <label htmlFor={id} className="mb-1.5 block text-sm font-medium">{t('console.activity.search')}</label>
       <input id={id} type="search" value={typed} maxLength={200} autoComplete="off" onChange={(event) => setTyped(event.target.value)} className={control} />
     </div>
@@ -139,7 +141,7 @@ function List({ page, search, busy, go }: ListProps) {
     <>
       {page.items.length === 0 && !page.next && <Nothing search={search} clear={() => go({})} />}
       {page.items.length > 0 && (
-        <Table heads={[{ key: 'console.activity.time' }, { key: 'console.activity.event' }, { key: 'console.activity.user' }, { key: 'console.activity.location' }, { key: 'console.activity.seal' }]}>
+        <Table heads={[{ key: 'console.activity.time' }, { key: 'console.activity.event' }, { key: 'console.activity.object' }, { key: 'console.activity.user' }, { key: 'console.activity.location' }, { key: 'console.activity.app_os_device' }, { key: 'console.activity.seal' }]}>
           {page.items.map((event) => <EventRow key={event.id} event={event} open={() => go({ ...search, event: event.id }, false)} />)}
         </Table>
       )}
@@ -167,21 +169,27 @@ function Nothing({ search, clear }: { search: ActivitySearch; clear: () => void 
 
 function EventRow({ event, open }: { event: ActivityEvent; open: () => void }) {
   const { t, language } = useT()
-  const where = [event.app, event.os].filter(Boolean).join(', ')
-  const reason = typeof event.detail.reason === 'string' ? event.detail.reason : ''
+  const with_ = [event.app, event.os, deviceOf(event)].filter(Boolean)
+  const reason = typeof event.detail.reason === 'string' && !/^[a-z]+(_[a-z]+)+$/.test(event.detail.reason) ? event.detail.reason : '' // a code of the service says nothing that the sentence does not
   return (
     <Row>
-      <Cell label={t('console.activity.time')}><span className="whitespace-nowrap"><Time short at={event.at} /></span></Cell>
-      <Cell className="cards:w-2/5">
+      <Cell label={t('console.activity.time')}><span className="block min-w-28"><Time at={event.at} /></span></Cell>
+      <Cell className="cards:w-1/3">
         <button type="button" id={`event-${event.id}`} onClick={open} className="rounded-sm text-left font-medium underline decoration-transparent underline-offset-3 [overflow-wrap:anywhere] hover:decoration-accent max-cards:min-h-11">
           <bdi>{sentenceOf(event, language)}</bdi>
         </button>
-        {reason && <span className="block text-muted [overflow-wrap:anywhere]"><bdi>{reason}</bdi></span>}
+        {reason && <span className="block text-muted [overflow-wrap:anywhere]">{t('console.activity.reason')}: <bdi>{reason}</bdi></span>}
         {event.outcome === 'refused' && <span className="mt-1 block"><Badge tone="warn" icon="stop">{t('console.activity.refused')}</Badge></span>}
       </Cell>
-      <Cell label={t('console.activity.user')}><bdi className="[overflow-wrap:anywhere]">{whoOf(event, language)}</bdi></Cell>
-      <Cell label={t('console.activity.location')} className={event.ip || where ? '' : 'cell-none'}>
-        {event.ip || where ? <><span className="block font-mono text-xs [overflow-wrap:anywhere]" translate="no">{event.ip}</span><span className="block text-muted">{where}</span></> : <span className="text-muted">—</span>}
+      <Cell label={t('console.activity.object')} className={event.object ? '' : 'cell-none'}>
+        {event.object ? (event.object.name ? <bdi className="break-words">{event.object.name}</bdi> : <code className="block max-w-28 truncate font-mono text-xs max-cards:max-w-none" title={event.object.id} translate="no">{event.object.id}</code>) : <span className="text-muted">—</span>}
+      </Cell>
+      <Cell label={t('console.activity.user')}><bdi className="break-words">{whoOf(event, language)}</bdi></Cell>
+      <Cell label={t('console.activity.location')} className={event.ip ? '' : 'cell-none'}>
+        {event.ip ? <span className={`font-mono text-xs ${event.ip.length > 15 ? '[overflow-wrap:anywhere]' : 'whitespace-nowrap'}`} translate="no">{event.ip}</span> : <span className="text-muted">—</span>}
+      </Cell>
+      <Cell label={t('console.activity.app_os_device')} className={with_.length > 0 ? '' : 'cell-none'}>
+        {with_.length > 0 ? with_.map((one) => <bdi key={one} className="block break-words text-muted">{one}</bdi>) : <span className="text-muted">—</span>}
       </Cell>
       <Cell label={t('console.activity.seal')}><Seal sealed={event.sealed} /></Cell>
     </Row>

@@ -7,15 +7,17 @@ import { relative } from '../../shared/format'
 import type { Directory, Role } from '../../shared/types'
 import { api } from '../api'
 import { useT, type Key, type T } from '../i18n'
+import { serverTime } from '../server-clock'
 import { keyOf, useSession } from '../session'
 import { ForbiddenPage } from '../shell/ErrorPages'
 import { useRegenerate, useViewToken } from '../token/actions'
-import type { Renewal } from '../token/life'
+import { span, type Renewal } from '../token/life'
 import { OverlapCard } from '../token/OverlapCard'
 import { RegenerateDialog } from '../token/RegenerateDialog'
 import { TokensCard } from '../token/TokensCard'
 import { Troubles } from '../token/Troubles'
 import { LastDay } from '../directory/health/LastDay'
+import { Danger } from '../directory/TurnOff'
 import { SingleSignOn } from '../sso/SingleSignOn'
 import { Button, ButtonLink } from '../ui/button'
 import { CopyField } from '../ui/copy'
@@ -23,6 +25,7 @@ import { useDialogs } from '../ui/dialogs'
 import { Icon, type IconName } from '../ui/icons'
 import { Notice } from '../ui/notice'
 import { Badge, Card, LoadError, Rich, Skeleton, Time, useNow, type BadgeTone } from '../ui/parts'
+import { FirstSteps } from './FirstSteps'
 
 const refreshMs = 15_000
 
@@ -34,9 +37,21 @@ export function IdpTab() {
   if (!data && error) return <Card><LoadError error={error} retry={() => void directory.refetch()} /></Card>
   return (
     <div className="space-y-10">
+      {data && error && <Stale at={directory.dataUpdatedAt} again={() => void directory.refetch()} />}
       <Provider directory={data} />
       <Sync directory={data} />
     </div>
+  )
+}
+
+/** The last known state, with its time: nothing here is lost while the service does not answer. */
+function Stale({ at, again }: { at: number; again: () => void }) {
+  const { t } = useT()
+  return (
+    <Notice tone="warn">
+      <Rich k="console.health.stale" parts={{ time: <Time at={new Date(at).toISOString()} /> }} />
+      <Button className="mt-3 block" onClick={again}>{t('common.tryAgain')}</Button>
+    </Notice>
   )
 }
 
@@ -62,14 +77,14 @@ function Provider({ directory }: { directory: Directory | undefined }) {
     <Section title={t('console.idp.provider')}>
       <Card className="p-6 max-cards:p-5">
         {directory ? (
-          <dl className="grid gap-5 cards:grid-cols-2">
-            <div>
+          <div className="flex flex-wrap items-center justify-between gap-x-8 gap-y-3">
+            <dl>
               <dt className="text-sm text-muted">{t('console.idp.detected')}</dt>
               <dd className="mt-0.5 font-medium [overflow-wrap:anywhere]">{directory.idp.name ?? t('console.idp.none_yet')}</dd>
-            </div>
-          </dl>
+            </dl>
+            <ButtonLink to="/settings/directory/setup">{t('console.dir.set_up')}</ButtonLink>
+          </div>
         ) : <Skeleton lines={2} />}
-        <div className="mt-5"><ButtonLink to="/settings/directory/setup">{t('console.dir.set_up')}</ButtonLink></div>
         <div className="mt-5 border-t border-line pt-5"><SingleSignOn /></div>
       </Card>
     </Section>
@@ -91,6 +106,7 @@ function Synced({ directory }: { directory: Directory }) {
   const regenerate = useRegenerateDialog(directory)
   return (
     <div className="space-y-6">
+      <FirstSteps directory={directory} />
       <Troubles directory={directory} regenerate={() => void regenerate()} />
       <Card>
         <Status directory={directory} />
@@ -100,6 +116,7 @@ function Synced({ directory }: { directory: Directory }) {
       {directory.overlap && <OverlapCard directory={directory} overlap={directory.overlap} />}
       <TokensCard tokens={directory.tokens} />
       <LastDay />
+      <Danger />
     </div>
   )
 }
@@ -134,7 +151,7 @@ function Status({ directory }: { directory: Directory }) {
     <div className="flex flex-wrap items-center justify-between gap-x-8 gap-y-4 border-b border-line p-6 max-cards:p-5">
       <div role="status" className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-2">
         <Badge tone={state?.tone ?? 'plain'} icon={state?.icon ?? 'info'}>{state ? t(state.word) : status.state}</Badge>
-        <span className="min-w-0 text-muted">{sentence(t, directory, (at) => relative(new Date(at), now, language))}</span>
+        <span className="min-w-0 text-muted">{sentence(t, directory, (at) => relative(new Date(at), now, language)).replace(/\.\.$/, '.')}</span>
       </div>
       <dl className="flex gap-6 text-sm">
         <Count value={counts.people} word={t('console.idp.people', { count: counts.people })} />
@@ -151,6 +168,8 @@ function sentence(t: T, { status, idp }: Directory, ago: (at: string) => string)
   if (status.state === 'waiting' || !time) return t('console.status.waiting_text')
   if (status.state === 'stopped') return t('console.status.stopped_text', { name, time })
   if (status.state === 'attention') return t('console.status.attention_text', { name, time })
+  const wait = status.state === 'healthy' && status.next_expected_at ? span(Math.round((Date.parse(status.next_expected_at) - serverTime()) / 1000)) : null
+  if (wait && wait.count > 0) return t('console.status.healthy_next', { name, time, wait: t(wait.key, { count: wait.count }) })
   return t(status.state === 'silent' ? 'console.status.silent_text' : 'console.status.healthy_text', { name, time })
 }
 
@@ -207,16 +226,23 @@ function Phone({ phone }: { phone: Directory['phone'] }) {
   const { t } = useT()
   return (
     <p className="flex min-w-0 flex-1 items-start gap-2.5 text-sm">
-      <Icon name={phone.ready ? 'phone' : 'warn'} className={`size-5 ${phone.ready ? 'text-good' : 'text-warn'}`} />
+      <Icon name={phone.ready && phone.push !== false ? 'phone' : 'warn'} className={`size-5 ${phone.ready && phone.push !== false ? 'text-good' : 'text-warn'}`} />
       <span className="min-w-0 [overflow-wrap:anywhere]">
         {phone.ready ? (
           <>
             <strong className="font-semibold">{t('console.idp.phone_ready')}</strong>
             {phone.name && <> · <bdi>{phone.name}</bdi></>}
-            {phone.last_seen && <span className="text-muted"> · <Rich k="console.idp.phone_seen" parts={{ time: <Time short at={phone.last_seen} /> }} /></span>}
+            <span className="text-muted"><Reached phone={phone} /></span>
+            {phone.push === false && <span className="block text-warn">{t('console.idp.phone_no_push')}</span>}
           </>
         ) : <><strong className="font-semibold">{t('console.idp.phone_none')}</strong> <span className="text-muted">{t('console.idp.phone_none_hint')}</span></>}
       </span>
     </p>
   )
+}
+
+/** When the phone last took a push; else when it was last heard of. */
+function Reached({ phone }: { phone: Directory['phone'] }) {
+  if (phone.delivered_at) return <> · <Rich k="console.idp.phone_delivered" parts={{ time: <Time short at={phone.delivered_at} /> }} /></>
+  return phone.last_seen ? <> · <Rich k="console.idp.phone_seen" parts={{ time: <Time short at={phone.last_seen} /> }} /></> : null
 }

@@ -11,6 +11,7 @@ import { useIdpName, usePersonActions } from '../member/actions'
 import { Identifiers } from '../member/Identifiers'
 import { Phones } from '../member/Phones'
 import { PersonStatus } from '../member/Status'
+import { Timeline } from '../member/Timeline'
 import { SessionsCard } from '../profile/SessionsCard'
 import { keyOf, mayConfigure, mayManagePeople, useSession } from '../session'
 import { NotFoundPage } from '../shell/ErrorPages'
@@ -61,6 +62,7 @@ function Loaded({ person }: { person: Person }) {
       <Identifiers person={person} idp={idp} />
       {manage && <SessionsCard of={person} />}
       {manage && <Phones person={person} />}
+      {mayConfigure(session) && <Timeline person={person} />}
     </>
   )
 }
@@ -111,6 +113,7 @@ function Receipt({ person, idp }: { person: Person; idp: string }) {
       <ul className="mt-1 flex flex-wrap gap-x-4 text-sm">
         {last.ended.map((e) => (ended[e.what] ? <li key={e.what}>{t(ended[e.what] as Key, { count: e.count })}</li> : null))}
       </ul>
+      <p className="mt-2 text-sm"><Link to="/settings/directory/offboarding/$receipt" params={{ receipt: last.id }} className={textLink}>{t('console.member.receipt')}</Link></p>
     </Notice>
   )
 }

@@ -5,6 +5,7 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useEffect, useId, useState, type ReactNode } from 'react'
 import type { Person, Role } from '../../shared/types'
 import { directoryApi } from '../directory/api'
+import { TeamPicker } from '../directory/PersonPicker'
 import type { Member } from '../directory/types'
 import { roleKey } from '../errors'
 import { useT } from '../i18n'
@@ -19,6 +20,7 @@ import { Icon } from '../ui/icons'
 import { Menu, MenuItem } from '../ui/menu'
 import { Badge, Card, Empty, LoadError, PageHead, Skeleton, Time } from '../ui/parts'
 import { Cell, Row, Table } from '../ui/table'
+import { BulkBar, choosable } from './members-bulk'
 import { changeMembers, filtered, readMembers, type MembersSearch } from './members-search'
 import { AddPersonDialog, LinkDialog, type MadeLink } from './person-dialogs'
 
@@ -32,7 +34,12 @@ export function MembersPage() {
   const go = (next: MembersSearch, replace: boolean) => void navigate({ to: '/members', search: next, replace, resetScroll: !replace })
   return (
     <>
-      <PageHead title={t('console.nav.members')}>{manage && <AddPerson />}</PageHead>
+      <PageHead title={t('console.nav.members')}>
+        <div className="flex flex-wrap gap-3">
+          {mayConfigure(session) && <ButtonLink to="/settings/directory/missing" search={{}}>{t('console.members.why_missing')}</ButtonLink>}
+          {manage && <AddPerson />}
+        </div>
+      </PageHead>
       <OpenTransfer className="mb-5" />
       <Filters search={search} change={(part) => go(changeMembers(search, part), true)} />
       <Card className="mt-5 overflow-hidden">
@@ -46,10 +53,11 @@ const roleFilter: readonly Role[] = ['owner', 'super_admin', 'admin', 'user', 'g
 
 function Filters({ search, change }: { search: MembersSearch; change: (part: Partial<MembersSearch>) => void }) {
   const { t } = useT()
+  const configure = mayConfigure(useSession())
   return (
     <div role="search" aria-label={t('console.nav.members')} className="space-y-3">
-      <div className="grid items-end gap-3 cards:grid-cols-[minmax(0,1fr)_10rem_9rem_9rem]">
-        <Search value={search.q ?? ''} change={(q) => change({ q })} />
+      <Search value={search.q ?? ''} change={(q) => change({ q })} />
+      <div className={`grid grid-cols-2 items-end gap-3 ${configure ? 'cards:grid-cols-[repeat(4,minmax(0,1fr))_minmax(0,1.4fr)]' : 'cards:grid-cols-3'}`}>
         <Pick label={t('console.members.role')} value={search.role ?? ''} change={(role) => change({ role: (role || undefined) as MembersSearch['role'] })}>
           {roleFilter.map((one) => <option key={one} value={one}>{t(roleKey[one])}</option>)}
         </Pick>
@@ -61,10 +69,24 @@ function Filters({ search, change }: { search: MembersSearch; change: (part: Par
           <option value="directory">{t('console.members.directory')}</option>
           <option value="local">{t('console.members.local')}</option>
         </Pick>
+        {configure && (
+          <Pick label={t('console.members.problem')} value={search.problem ?? ''} change={(problem) => change({ problem: (problem || undefined) as MembersSearch['problem'] })}>
+            <option value="failed_call">{t('console.members.problem_call')}</option>
+          </Pick>
+        )}
+        {configure && <div className="max-cards:col-span-2"><TeamPicker label={t('console.members.team')} chosen={(team) => change({ team })} /></div>}
       </div>
-      {search.team && <Button look="quiet" className="-ml-3" onClick={() => change({ team: undefined })}><Icon name="close" className="size-4" />{t('console.members.one_team')}</Button>}
+      {search.team && <Button look="quiet" className="-ml-3" onClick={() => change({ team: undefined })}><Icon name="close" className="size-4" /><TeamName id={search.team} /></Button>}
     </div>
   )
+}
+
+/** The team that is chosen, by its name as soon as that is known. */
+function TeamName({ id }: { id: string }) {
+  const { t } = useT()
+  const session = useSession()
+  const { data } = useQuery({ queryKey: keyOf(session, 'team', id), queryFn: () => directoryApi.team(id), retry: false, staleTime: 60_000 })
+  return data ? <bdi>{t('console.members.team_named', { name: data.name })}</bdi> : t('console.members.one_team')
 }
 
 function Pick({ label, value, change, children }: { label: string; value: string; change: (value: string) => void; children: ReactNode }) {
@@ -110,20 +132,30 @@ function List({ search, manage, go }: { search: MembersSearch; manage: boolean; 
   const session = useSession()
   const idp = useIdpName()
   const configure = mayConfigure(session)
+  const refresh = useRefresh()
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
   const people = useQuery({ queryKey: keyOf(session, 'people', JSON.stringify(search)), queryFn: ({ signal }) => directoryApi.people(search, signal), placeholderData: keepPreviousData })
   if (people.isPending) return <Skeleton lines={8} className="p-6" />
   if (people.isError && !people.data) return <LoadError error={people.error} retry={() => void people.refetch()} />
   const { items, next } = people.data
   if (items.length === 0) return <Nobody search={search} clear={() => go({}, false)} />
+  const choose = (id: string, on: boolean) => setChosen((before) => new Set(on ? [...before, id] : [...before].filter((one) => one !== id)))
+  const boxes = manage && items.some((person) => choosable(person, session.person.id))
   return (
     <>
+      {manage && <BulkBar people={items.filter((person) => chosen.has(person.id))} clear={() => setChosen(new Set())} refresh={refresh} />}
       <Table
         heads={[
           { key: 'console.members.member' }, { key: 'console.members.role' }, { key: 'console.members.team' },
           { key: 'console.members.status' }, { key: 'console.members.source' }, ...(configure ? [{ key: 'console.members.synced' } as const] : []), ...(manage ? [{ key: 'console.members.actions', hidden: true } as const] : []),
         ]}
       >
-        {items.map((person) => <PersonRow key={person.id} person={person} idp={idp} manage={manage} configure={configure} />)}
+        {items.map((person) => (
+          <PersonRow
+            key={person.id} person={person} idp={idp} manage={manage} configure={configure}
+            box={boxes ? <Choose person={person} on={chosen.has(person.id)} may={choosable(person, session.person.id)} change={(on) => choose(person.id, on)} /> : null}
+          />
+        ))}
       </Table>
       {(search.after || next) && (
         <div className="flex flex-wrap gap-3 border-t border-line p-4">
@@ -151,14 +183,26 @@ function Nobody({ search, clear }: { search: MembersSearch; clear: () => void })
   )
 }
 
-function PersonRow({ person, idp, manage, configure }: { person: Member; idp: string; manage: boolean; configure: boolean }) {
+/** For one more of several people; who cannot be chosen keeps the place free. */
+function Choose({ person, on, may, change }: { person: Member; on: boolean; may: boolean; change: (on: boolean) => void }) {
+  const { t } = useT()
+  if (!may) return <span aria-hidden="true" className="size-5 shrink-0 max-cards:hidden" />
+  return <input type="checkbox" checked={on} onChange={(event) => change(event.target.checked)} aria-label={t('console.members.choose', { name: person.name })} className="mt-0.5 size-5 shrink-0 accent-accent" />
+}
+
+function PersonRow({ person, idp, manage, configure, box }: { person: Member; idp: string; manage: boolean; configure: boolean; box: ReactNode }) {
   const { t } = useT()
   const teams = person.teams.map((team) => team.name).join(', ')
   return (
     <Row className={person.active ? '' : 'bg-sunken'}>
       <Cell className="max-cards:pr-12">
-        <Link to="/members/$id" params={{ id: person.id }} className="block font-semibold [overflow-wrap:anywhere] underline decoration-transparent underline-offset-3 hover:decoration-accent"><bdi>{person.name}</bdi></Link>
-        <span className="block text-muted [overflow-wrap:anywhere]">{person.email}</span>
+        <div className="flex items-start gap-3">
+          {box}
+          <div className="min-w-0">
+            <Link to="/members/$id" params={{ id: person.id }} className="block font-semibold [overflow-wrap:anywhere] underline decoration-transparent underline-offset-3 hover:decoration-accent"><bdi>{person.name}</bdi></Link>
+            <span className="block text-muted [overflow-wrap:anywhere]">{person.email}</span>
+          </div>
+        </div>
       </Cell>
       <Cell label={t('console.members.role')}><span className="whitespace-nowrap">{t(roleKey[person.role])}</span></Cell>
       <Cell label={t('console.members.team')} className={teams ? '' : 'cell-none'}>{teams ? <bdi className="[overflow-wrap:anywhere]">{teams}</bdi> : <span className="text-muted">—</span>}</Cell>
@@ -191,7 +235,7 @@ function useRefresh(): () => Promise<void> {
 
 function Actions({ person, idp }: { person: Person; idp: string }) {
   const { t } = useT()
-  const actions = usePersonActions(person, idp, useRefresh())
+  const actions = usePersonActions(person, idp, useRefresh(), true)
   return (
     <Menu button={<Icon name="more" />} buttonName={t('console.members.actions_for', { name: person.name })} buttonClass="inline-grid size-9 place-items-center rounded-lg text-muted hover:bg-hover aria-expanded:bg-hover max-cards:size-11" width="w-72" align="end">
       {actions.map(({ name, run, reason }) => <MenuItem key={name} run={run} reason={reason}>{name}</MenuItem>)}

@@ -55,6 +55,9 @@ function Fact({ term, value }: { term: string; value: string }) {
   )
 }
 
+/** How many phones one person may have. */
+const mostDevices = 20
+
 function Devices() {
   const { t } = useT()
   const session = useSession()
@@ -62,6 +65,7 @@ function Devices() {
   const action = useRef<HTMLButtonElement>(null)
   const devices = useQuery({ queryKey: keyOf(session, 'devices'), queryFn: api.devices })
   const items = devices.data?.items ?? []
+  const activeCount = items.filter((device) => device.state === 'active').length
   const makeCodes = useMakeCodes()
   async function pairAndKeepCodes() {
     if (!(await pair())) return
@@ -73,7 +77,7 @@ function Devices() {
     <>
       <section className="mt-10">
         <div className="mb-4 flex flex-wrap items-center justify-between gap-4">
-          <h2 className="text-lg font-semibold">{t('console.devices.title')}</h2>
+          <h2 className="text-lg font-semibold">{t('console.devices.title')}{activeCount > 0 && <span className="ml-3 text-sm font-normal text-muted">{t('console.devices.limit', { n: activeCount, most: mostDevices })}</span>}</h2>
           <Button ref={action} look="primary" onClick={() => void pairAndKeepCodes()}><Icon name="phone" className="size-4.5" />{t('console.pair.action')}</Button>
         </div>
         <Card className="overflow-hidden">
@@ -82,12 +86,12 @@ function Devices() {
           {devices.data && items.length === 0 && <Empty icon="phone" title={t('console.devices.none')}>{t('console.devices.none_text')}</Empty>}
           {items.length > 0 && (
             <ul className="divide-y divide-line">
-              {items.map((device) => <DeviceRow key={device.id} device={device} only={items.filter((d) => d.state === 'active').length === 1} />)}
+              {items.map((device) => <DeviceRow key={device.id} device={device} only={activeCount === 1} />)}
             </ul>
           )}
         </Card>
       </section>
-      <CodesCard hasPhone={items.some((device) => device.state === 'active')} />
+      <CodesCard hasPhone={activeCount > 0} />
     </>
   )
 }
@@ -113,6 +117,7 @@ function DeviceRow({ device, only }: { device: Device; only: boolean }) {
   const { t } = useT()
   const remove = useRemove(device, only)
   const rename = useRename(device)
+  const { test, trying, tried } = useTest(device)
   const state = states[device.state]
   const active = device.state === 'active'
   const protection = protections[device.key_protection]
@@ -130,7 +135,9 @@ function DeviceRow({ device, only }: { device: Device; only: boolean }) {
           {device.last_seen ? <Rich k="console.devices.seen" parts={{ time: <Time at={device.last_seen} /> }} /> : t('console.devices.never_seen')}
         </p>
         {active && <Notifications push={device.push} />}
+        {tried && <p role="status" className={`mt-2 flex items-start gap-1.5 text-sm ${tried.good ? 'text-good' : 'text-warn'}`}><Icon name={tried.good ? 'tick' : 'warn'} className="mt-0.5 size-4" /><span className="min-w-0">{tried.text}</span></p>}
       </div>
+      {active && device.push?.state !== 'none' && device.push?.state !== 'dead' && <Button busy={trying} aria-label={t('console.devices.test_named', { name: device.name })} onClick={() => void test()}>{t('console.devices.test')}</Button>}
       {active && <Button aria-label={t('console.devices.rename_named', { name: device.name })} onClick={() => void rename()}>{t('console.devices.rename')}</Button>}
       {active && <Button aria-label={t('console.devices.remove_named', { name: device.name })} onClick={() => void remove()}>{t('console.devices.remove')}</Button>}
     </li>
@@ -141,18 +148,23 @@ const pushes: Record<string, { icon: IconName; look: string; text: Key }> = {
   none: { icon: 'off', look: '', text: 'console.devices.push_none' },
   registered: { icon: 'tick', look: 'text-good', text: 'console.devices.push_on' },
   working: { icon: 'tick', look: 'text-good', text: 'console.devices.push_working' },
-  failing: { icon: 'warn', look: 'text-warn', text: 'console.devices.push_broken' },
-  dead: { icon: 'warn', look: 'text-warn', text: 'console.devices.push_broken' },
+}
+
+/** Why notifications do not work, as far as the push service's word tells. */
+function brokenText({ state, detail }: NonNullable<Device['push']>): Key {
+  if (detail === 'registered_elsewhere') return 'console.devices.push_elsewhere'
+  if (detail === 'vapid_key_ended' || !detail) return 'console.devices.push_broken'
+  return state === 'dead' ? 'console.devices.push_withdrawn' : 'console.devices.push_refused'
 }
 
 /** Whether requests reach the phone by themselves; without it they wait in the app. */
 function Notifications({ push }: { push: Device['push'] }) {
-  const state = pushes[push?.state ?? '']
+  const state = push?.state === 'dead' || push?.state === 'failing' ? { icon: 'warn' as const, look: 'text-warn', text: brokenText(push) } : pushes[push?.state ?? '']
   if (!state) return null
   return (
     <p className="mt-0.5 flex items-start gap-1.5 text-sm text-muted">
       <Icon name={state.icon} className={`mt-0.5 size-4 ${state.look}`} />
-      <span className="min-w-0"><Rich k={state.text} parts={{ time: push?.delivered_at ? <Time short at={push.delivered_at} /> : '' }} /></span>
+      <span className="min-w-0"><Rich k={state.text} parts={{ time: push?.delivered_at ? <Time short at={push.delivered_at} /> : '' }} values={{ reason: push?.detail ?? '' }} /></span>
     </p>
   )
 }
@@ -173,6 +185,28 @@ function useRemove(device: Device, only: boolean): () => Promise<void> {
     if (outcome?.kind === 'done') announce(t('console.devices.was_removed', { name: device.name }))
     await queries.invalidateQueries({ queryKey: keyOf(session) })
   }
+}
+
+/** Sends a test notification, and says what the push service answered. */
+function useTest(device: Device) {
+  const { t, language } = useT()
+  const session = useSession()
+  const queries = useQueryClient()
+  const [trying, setTrying] = useState(false)
+  const [tried, setTried] = useState<{ good: boolean; text: string } | null>(null)
+  async function test() {
+    setTrying(true)
+    setTried(null)
+    try {
+      const { sent, reason } = await api.testDevice(device.id)
+      setTried({ good: sent, text: sent ? t('console.devices.test_sent', { name: device.name }) : t('console.devices.test_refused', { reason: reason || '—' }) })
+    } catch (error) {
+      setTried({ good: false, text: errorText(t, language, error) })
+    }
+    setTrying(false)
+    await queries.invalidateQueries({ queryKey: keyOf(session, 'devices') })
+  }
+  return { test, trying, tried }
 }
 
 function useRename(device: Device): () => Promise<void> {

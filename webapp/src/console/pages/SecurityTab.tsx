@@ -8,6 +8,7 @@ import { useConfirm, type Outcome } from '../confirm/run'
 import { useT, type Key } from '../i18n'
 import { usePairing } from '../pairing/open'
 import { keyOf, useSession } from '../session'
+import { lifetimes } from '../token/life'
 import { useAnnounce } from '../ui/announce'
 import { Button } from '../ui/button'
 import { SelectField } from '../ui/field'
@@ -84,6 +85,9 @@ function Rules({ policy }: { policy: Policy }) {
           {rules.mode === 'tap' && <Notice tone="warn">{t('console.policy.tap_warning')}</Notice>}
           <SelectField label={t('console.policy.pending')} value={rules.pending_seconds} onChange={(event) => change({ pending_seconds: Number(event.target.value) })}>
             {minutes(policy.pending_seconds).map((seconds) => <option key={seconds} value={seconds}>{t('console.policy.minutes', { count: seconds / 60 })}</option>)}
+          </SelectField>
+          <SelectField label={t('console.policy.lifetime')} hint={t('console.policy.lifetime_hint')} value={rules.max_token_days} onChange={(event) => change({ max_token_days: Number(event.target.value) })}>
+            {lifetimes.map(({ days, word }) => <option key={days} value={days}>{days === 0 ? t('console.policy.lifetime_none') : t(word)}</option>)}
           </SelectField>
           <div className="space-y-4">
             {switches.map((name) => <Rule key={name} name={name} on={rules[name]} change={(on) => change({ [name]: on })} />)}

@@ -2,7 +2,7 @@
 
 import { roles, type Role } from '../../shared/types'
 
-export interface MembersSearch { q?: string; role?: Role; status?: 'active' | 'inactive'; source?: 'local' | 'directory'; team?: string; after?: string }
+export interface MembersSearch { q?: string; role?: Role; status?: 'active' | 'inactive'; source?: 'local' | 'directory'; team?: string; problem?: 'failed_call'; after?: string }
 
 /** Reads an address that anybody may have written: what cannot be a filter is left out. */
 export function readMembers(search: Record<string, unknown>): MembersSearch {
@@ -16,6 +16,7 @@ export function readMembers(search: Record<string, unknown>): MembersSearch {
   if (status) out.status = status
   const source = (['local', 'directory'] as const).find((one) => one === text('source'))
   if (source) out.source = source
+  if (text('problem') === 'failed_call') out.problem = 'failed_call'
   if (/^\w{1,64}$/.test(text('team'))) out.team = text('team')
   if (/^[\w-]{1,200}$/.test(text('after'))) out.after = text('after')
   return out

@@ -28,7 +28,7 @@ const roleHint: Record<(typeof given)[number], Key> = {
 export interface MadeLink extends PasswordLink { person: Person }
 
 /** A form in a dialog: busy while it is sent, and what went wrong. */
-function useSubmit<T>(send: () => Promise<T>, done: (value: T) => void) {
+export function useSubmit<T>(send: () => Promise<T>, done: (value: T) => void) {
   const { t, language } = useT()
   const [busy, setBusy] = useState(false)
   const [failure, setFailure] = useState<string | null>(null)
@@ -47,7 +47,7 @@ function useSubmit<T>(send: () => Promise<T>, done: (value: T) => void) {
   return { busy, failure, submit, setFailure }
 }
 
-function FormDialog({ title, form, action, danger = false, close, children }: { title: string; form: ReturnType<typeof useSubmit>; action: string; danger?: boolean; close: () => void; children: ReactNode }) {
+export function FormDialog({ title, form, action, danger = false, close, children }: { title: string; form: ReturnType<typeof useSubmit>; action: string; danger?: boolean; close: () => void; children: ReactNode }) {
   const { t } = useT()
   return (
     <Modal title={title} onCancel={close}>
@@ -63,7 +63,7 @@ function FormDialog({ title, form, action, danger = false, close, children }: { 
   )
 }
 
-function RoleSelect({ value, change }: { value: Exclude<Role, 'owner'>; change: (role: Exclude<Role, 'owner'>) => void }) {
+export function RoleSelect({ value, change }: { value: Exclude<Role, 'owner'>; change: (role: Exclude<Role, 'owner'>) => void }) {
   const { t } = useT()
   return (
     <SelectField label={t('console.members.role')} hint={t(roleHint[value])} value={value} onChange={(event) => change(event.target.value as Exclude<Role, 'owner'>)}>
@@ -125,13 +125,15 @@ export function RoleDialog({ person, close }: { person: Person; close: (changed:
   )
 }
 
-export function ActiveDialog({ person, close }: { person: Person; close: (changed: true | null) => void }) {
+/** `idp` is named to those whom the directory manages: it has the last word about them. */
+export function ActiveDialog({ person, idp, close }: { person: Person; idp: string; close: (changed: true | null) => void }) {
   const { t } = useT()
-  const action = t(person.active ? 'console.members.deactivate' : 'console.members.reactivate')
+  const action = t(person.active ? 'console.members.deactivate_action' : 'console.members.reactivate_action')
   const form = useSubmit(() => api.changePerson(person.id, { active: !person.active }), () => close(true))
   return (
     <FormDialog title={action} form={form} action={action} danger={person.active} close={() => close(null)}>
       <p className="[overflow-wrap:anywhere]"><Rich k={person.active ? 'console.members.deactivate_text' : 'console.members.reactivate_text'} parts={{ name: <bdi>{person.name}</bdi> }} /></p>
+      {person.source === 'directory' && <Notice tone="warn">{t(person.active ? 'console.members.deactivate_managed' : 'console.members.reactivate_managed', { idp })}</Notice>}
     </FormDialog>
   )
 }

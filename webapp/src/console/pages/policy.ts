@@ -14,8 +14,8 @@ export const modes = [
 ] as const satisfies { value: PolicyRules['mode']; name: Key; text: Key }[]
 
 /** The rules of a policy, and nothing else of it: they are what the phone signs. */
-export function rulesOf({ mode, pending_seconds, show_once, two_admins, same_network, freeze_on_report, passkeys }: PolicyRules): PolicyRules {
-  return { mode, pending_seconds, show_once, two_admins, same_network, freeze_on_report, passkeys }
+export function rulesOf({ mode, pending_seconds, show_once, two_admins, same_network, freeze_on_report, passkeys, max_token_days }: PolicyRules): PolicyRules {
+  return { mode, pending_seconds, show_once, two_admins, same_network, freeze_on_report, passkeys, max_token_days }
 }
 
 /** The times on offer, in seconds: whole minutes from one to ten, and what holds now. */
@@ -37,6 +37,7 @@ export function changed(policy: Policy, rules: PolicyRules): Key[] {
   const out: Key[] = []
   if (policy.mode !== rules.mode) out.push('console.policy.mode_changes')
   if (policy.pending_seconds !== rules.pending_seconds) out.push('console.policy.pending_changes')
+  if (policy.max_token_days !== rules.max_token_days) out.push(rules.max_token_days === 0 ? 'console.policy.lifetime_off' : 'console.policy.lifetime_changes')
   for (const name of switches) if (policy[name] !== rules[name]) out.push(rules[name] ? turned[name].on : turned[name].off)
   return out
 }

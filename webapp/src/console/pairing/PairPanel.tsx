@@ -14,6 +14,7 @@ import { Copied, useCopy } from '../ui/copy'
 import { Icon } from '../ui/icons'
 import { Notice } from '../ui/notice'
 import { Rich, Skeleton, useNow } from '../ui/parts'
+import { notePairedHere } from '../workspace'
 import { PairingWatch } from './pair'
 
 const Qr = lazy(() => import('./Qr'))
@@ -107,7 +108,7 @@ function Ways({ start, companionUrl, left }: { start: PairingStart; companionUrl
       </div>
       <div className="min-w-0 space-y-5">
         <p className="text-muted">{t('console.pair.how')}</p>
-        <a href={start.link} target="_blank" rel="noopener noreferrer" className="flex min-h-11 items-center justify-center rounded-lg bg-accent-fill px-4 font-medium text-on-accent cards:hidden">{t('console.pair.this_device')}</a>
+        <a href={start.link} target="_blank" rel="noopener noreferrer" onClick={notePairedHere} className="flex min-h-11 items-center justify-center rounded-lg bg-accent-fill px-4 font-medium text-on-accent cards:hidden">{t('console.pair.this_device')}</a>
         <div>
           <p className="text-sm font-medium">{t('console.pair.address')}</p>
           <a href={companionUrl} target="_blank" rel="noopener noreferrer" translate="no" className={`font-mono text-sm [overflow-wrap:anywhere] ${textLink}`}>{companionUrl}</a>

@@ -1,13 +1,13 @@
 // "I can't use my phone": the ways back, in the order in which they should be tried.
 
-import { useQueryClient } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState, type FormEvent, type ReactNode } from 'react'
 import type { Device, Recovery, RecoveryRequest } from '../../shared/types'
 import { api } from '../api'
 import { errorText, hasCode } from '../errors'
 import { useT, type Key } from '../i18n'
 import { usePairing } from '../pairing/open'
-import { keyOf, useSession } from '../session'
+import { keyOf, mayConfigure, useSession } from '../session'
 import { useFresh } from '../shell/Reauth'
 import { useAnnounce } from '../ui/announce'
 import { Button, ButtonLink } from '../ui/button'
@@ -33,6 +33,7 @@ export function Lost({ recovery, phones }: { recovery: Recovery; phones: Device[
           </>
         )}
       </Way>
+      <Way title={t('console.lost.passkey')}><Passkey /></Way>
       <Way title={t('console.lost.code')}><UseCode left={recovery.codes.left} /></Way>
       <Way title={t('console.lost.colleague')}><Ask recovery={recovery} asking={open !== undefined} /></Way>
       <Way title={t('console.lost.operator')}><p className="text-muted">{t('console.lost.operator_text')}</p></Way>
@@ -72,6 +73,23 @@ function useSend(limited?: Key) {
     return done
   }
   return { busy, failure, send }
+}
+
+/** Confirms in place of the phone where the rules allow it; only who may configure confirms anything that takes one. */
+function Passkey() {
+  const { t } = useT()
+  const session = useSession()
+  const admin = mayConfigure(session)
+  const passkeys = useQuery({ queryKey: keyOf(session, 'passkeys'), queryFn: () => api.passkeys() })
+  const policy = useQuery({ queryKey: keyOf(session, 'policy'), queryFn: api.policy, enabled: admin })
+  if (passkeys.data?.items.length === 0) return <p className="text-muted">{t('console.lost.passkey_none')}</p>
+  if (admin && policy.data && !policy.data.passkeys) return <p className="text-muted">{t('console.lost.passkey_off')}</p>
+  return (
+    <>
+      <p className="text-muted">{t('console.lost.passkey_use')}</p>
+      {admin && <ButtonLink to="/settings/workspace/idp" className="mt-4">{t('console.lost.passkey_go')}</ButtonLink>}
+    </>
+  )
 }
 
 function UseCode({ left }: { left: number }) {

@@ -7,6 +7,7 @@ import { useT, type Key } from '../i18n'
 import { useSession } from '../session'
 import { Button, ButtonLink } from '../ui/button'
 import { Icon, type IconName } from '../ui/icons'
+import { RequestId } from '../ui/parts'
 import { useTitle } from './title'
 import type { ReactNode } from 'react'
 
@@ -56,7 +57,7 @@ export function PageError({ error, reset }: ErrorComponentProps) {
   }
   return (
     <main>
-      <Message icon="warn" title={t('console.load_failed')} action={<Button look="primary" onClick={again}>{t('common.tryAgain')}</Button>}>
+      <Message icon="warn" title={t('console.load_failed')} action={<><Button look="primary" onClick={again}>{t('common.tryAgain')}</Button><RequestId error={error} /></>}>
         {errorText(t, language, error)}
       </Message>
     </main>

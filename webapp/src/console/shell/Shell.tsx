@@ -6,7 +6,7 @@ import { useEffect, useRef, useState, useSyncExternalStore } from 'react'
 import { clock } from '../../shared/format'
 import { api } from '../api'
 import { useT, type Key } from '../i18n'
-import { keyOf, mayConfigure, SessionContext, useSession, useSessionQuery } from '../session'
+import { keyOf, mayConfigure, mayRead, SessionContext, useSession, useSessionQuery } from '../session'
 import { sessionEnd } from '../session-end'
 import { DialogHost } from '../ui/dialogs'
 import { Icon, Mark, type IconName } from '../ui/icons'
@@ -38,7 +38,7 @@ function Frame() {
       <main id="content" tabIndex={-1} className="min-w-0">
         <OfflineBanner />
         <SessionWatch />
-        <div className="mx-auto max-w-5xl px-10 py-9 max-nav:px-6 max-cards:px-4 max-cards:py-6"><Outlet /></div>
+        <div className="mx-auto max-w-[75rem] px-10 py-9 max-nav:px-6 max-cards:px-4 max-cards:py-6"><Outlet /></div>
       </main>
     </div>
   )
@@ -84,9 +84,9 @@ function Sidebar() {
   )
 }
 
-const pages: { to: '/members' | '/teams' | '/activity' | '/settings/workspace'; key: Key; icon: IconName; configuring?: true }[] = [
-  { to: '/members', key: 'console.nav.members', icon: 'members' },
-  { to: '/teams', key: 'console.nav.teams', icon: 'teams' },
+const pages: { to: '/members' | '/teams' | '/activity' | '/settings/workspace'; key: Key; icon: IconName; configuring?: true; reading?: true }[] = [
+  { to: '/members', key: 'console.nav.members', icon: 'members', reading: true },
+  { to: '/teams', key: 'console.nav.teams', icon: 'teams', reading: true },
   { to: '/activity', key: 'console.nav.activity', icon: 'clock', configuring: true },
   { to: '/settings/workspace', key: 'console.nav.settings', icon: 'settings', configuring: true },
 ]
@@ -94,7 +94,7 @@ const pages: { to: '/members' | '/teams' | '/activity' | '/settings/workspace'; 
 function Pages() {
   const { t } = useT()
   const session = useSession()
-  const allowed = pages.filter((page) => !page.configuring || mayConfigure(session))
+  const allowed = pages.filter((page) => (!page.configuring || mayConfigure(session)) && (!page.reading || mayRead(session)))
   const inSettings = useLocation().pathname.startsWith('/settings/') // also on its pages that the link does not lead to
   return (
     <ul className="min-h-0 flex-1 space-y-1 overflow-y-auto p-3">

@@ -8,7 +8,8 @@ import { Field, SelectField, toFirstMistake } from '../ui/field'
 import { Modal, ModalActions } from '../ui/modal'
 import { Notice } from '../ui/notice'
 import { Rich, Time } from '../ui/parts'
-import { lifetimes, overlaps, reasons, type Renewal } from './life'
+import { allowedLifetimes, overlaps, reasons, type Renewal } from './life'
+import { useLongestLife } from './longest'
 
 interface Props {
   /** A regeneration whose old token lives on. */
@@ -27,11 +28,13 @@ export function RegenerateDialog({ running, replaces, exposed = false, close }: 
   const change = (part: Partial<Renewal>) => setRenewal((before) => ({ ...before, ...part }))
   const blocked = Boolean(running) && !renewal.exposed
   const missing = renewal.reason === ''
+  const most = useLongestLife()
+  const days = renewal.days === 0 || (most > 0 && renewal.days > most) ? most : renewal.days
   function submit(event: FormEvent) {
     event.preventDefault()
     setTried(true)
     if (missing) return toFirstMistake(event.currentTarget as HTMLFormElement)
-    if (!blocked) close(renewal)
+    if (!blocked) close({ ...renewal, days })
   }
   return (
     <Modal title={t('console.regen.title')} onCancel={() => close(null)} describedBy={effect} wide>
@@ -62,8 +65,8 @@ export function RegenerateDialog({ running, replaces, exposed = false, close }: 
             {!renewal.exposed && renewal.overlap === 0 && <Notice tone="warn">{t('console.regen.none_warning')}</Notice>}
           </>
         )}
-        <SelectField label={t('console.regen.expires')} value={renewal.days} onChange={(event) => change({ days: Number(event.target.value) })}>
-          {lifetimes.map(({ days, word }) => <option key={days} value={days}>{t(word)}</option>)}
+        <SelectField label={t('console.regen.expires')} hint={most > 0 ? t('console.regen.limited') : undefined} value={days} onChange={(event) => change({ days: Number(event.target.value) })}>
+          {allowedLifetimes(most).map((one) => <option key={one.days} value={one.days}>{t(one.word)}</option>)}
         </SelectField>
         <ModalActions>
           <Button onClick={() => close(null)}>{t('common.cancel')}</Button>

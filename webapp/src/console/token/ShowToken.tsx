@@ -1,14 +1,15 @@
 // The dialog "Show Token". The value is put into the field by hand and never
 // into markup, so that neither the page's source nor its history holds it.
 
+import { Link } from '@tanstack/react-router'
 import { useCallback, useEffect, useId, useLayoutEffect, useRef, useState, useSyncExternalStore } from 'react'
-import { dateTime } from '../../shared/format'
+import { dateTime, day, moment, utc } from '../../shared/format'
 import type { Revealed } from '../../shared/types'
 import { api } from '../api'
 import { useT, type Key } from '../i18n'
 import { sessionEnd } from '../session-end'
 import { useAnnounce } from '../ui/announce'
-import { Button } from '../ui/button'
+import { Button, textLink } from '../ui/button'
 import { Copied, CopyField, useCopy } from '../ui/copy'
 import { Icon } from '../ui/icons'
 import { Modal, ModalActions } from '../ui/modal'
@@ -36,33 +37,40 @@ interface Props {
   renewed?: boolean
   /** The provider's name, as its calls told. */
   client?: string
-  close: () => void
+  /** `again`: a newer token is to be viewed. */
+  close: (how: 'again' | null) => void
 }
 
 export function ShowToken(props: Props) {
   const { t } = useT()
   const [loss, setLoss] = useState<Loss | null>(null)
   const { secret, confirmationId, tokenId, close } = props
-  const lose = useCallback((why: Loss) => {
+  const { hint } = props.info
+  const lose = useCallback((found: Loss) => {
     secret.wipe()
-    setLoss(why)
-    if (why === 'session') sessionEnd.report()
+    setLoss(found)
+    if (found.why === 'session') sessionEnd.report()
   }, [secret])
-  useGuard(tokenId, lose)
+  useGuard(tokenId, hint, lose)
   const ended = useSyncExternalStore(sessionEnd.subscribe, sessionEnd.happened)
   useEffect(() => {
     if (!ended) return
     secret.wipe()
-    close()
+    close(null)
   }, [ended, secret, close])
   const leave = useCallback(() => {
     api.tokenEvent(confirmationId, 'closed')
-    close()
+    close(null)
   }, [confirmationId, close])
+  const again = () => {
+    api.tokenEvent(confirmationId, 'closed')
+    close('again')
+  }
   return (
     <Modal title={t('console.token.title')} onCancel={leave} wide>
-      {loss === null ? <Value {...props} leave={leave} /> : <Lost why={loss} />}
+      {loss === null ? <Value {...props} leave={leave} /> : <Lost loss={loss} hint={hint} />}
       <ModalActions>
+        {loss?.why === 'replaced' && <Button look="primary" onClick={again}>{t('console.token.view_new')}</Button>}
         <Button onClick={leave}>{t('common.close')}</Button>
       </ModalActions>
     </Modal>
@@ -70,7 +78,7 @@ export function ShowToken(props: Props) {
 }
 
 /** Looks after session and token while mounted, and at once when the tab comes back to the front. */
-function useGuard(tokenId: string | null, lose: (why: Loss) => void): void {
+function useGuard(id: string | null, hint: string, lose: (loss: Loss) => void): void {
   useEffect(() => {
     const guard = guardToken({
       session: (signal) => api.session({ signal, background: true, timeout: 5000 }),
@@ -79,25 +87,37 @@ function useGuard(tokenId: string | null, lose: (why: Loss) => void): void {
         const timer = setInterval(run, ms)
         return () => clearInterval(timer)
       },
-    }, tokenId, lose)
+    }, { id, hint }, lose)
     const shown = () => { if (document.visibilityState === 'visible') guard.check() }
     document.addEventListener('visibilitychange', shown)
     return () => {
       document.removeEventListener('visibilitychange', shown)
       guard.stop()
     }
-  }, [tokenId, lose])
+  }, [id, hint, lose])
 }
 
-const losses: Record<Loss, Key> = {
+const losses: Record<Loss['why'], Key> = {
   session: 'console.token.session_ended',
   revoked: 'console.token.revoked',
+  replaced: 'console.token.replaced',
+  expired: 'console.token.has_expired',
   forbidden: 'console.token.forbidden',
 }
 
-function Lost({ why }: { why: Loss }) {
-  const { t } = useT()
-  return <Notice tone="bad" alert className="mt-6">{t(losses[why])}</Notice>
+/** The field is gone, and the sentence says why. */
+function Lost({ loss, hint }: { loss: Loss; hint: string }) {
+  const { t, language } = useT()
+  const time = (at: string) => moment(new Date(at), new Date(), language)
+  const who: { by?: string; at?: string } = loss.why === 'revoked' || loss.why === 'replaced' ? loss : {}
+  const named: Partial<Record<Loss['why'], Key>> = { revoked: 'console.token.revoked_by', replaced: 'console.token.replaced_by' }
+  const key = who.by && who.at ? (named[loss.why] ?? losses[loss.why]) : losses[loss.why]
+  return (
+    <>
+      <Notice tone={loss.why === 'replaced' ? 'warn' : 'bad'} alert className="mt-6"><Rich k={key} parts={{ person: <bdi>{who.by}</bdi>, time: who.at ? time(who.at) : '' }} /></Notice>
+      {loss.why === 'replaced' && loss.until && <p className="mt-3 text-sm text-muted">{t('console.token.replaced_until', { hint: hint.replace(/^[….]+/, ''), time: time(loss.until) })}</p>}
+    </>
+  )
 }
 
 function Value({ secret, info, confirmationId, by, lastUsedAt, renewed = false, client = '', leave }: Props & { leave: () => void }) {
@@ -149,7 +169,12 @@ function Value({ secret, info, confirmationId, by, lastUsedAt, renewed = false, 
           <Copied shown={copied} />
         </div>
         {failed && <Notice tone="warn" alert className="mt-3">{failure}</Notice>}
-        {why && !visible && <p className="mt-2 text-sm text-muted">{t(why === 'idle' ? 'console.token.remasked' : 'console.token.remasked_tab')}</p>}
+        {why && !visible && (
+          <p className="mt-2 text-sm text-muted">
+            {t(why === 'idle' ? 'console.token.remasked' : 'console.token.remasked_tab')}{' '}
+            <button type="button" onClick={show} className={`min-h-6 ${textLink}`}>{t('console.token.show')}</button>
+          </p>
+        )}
         <label className="mt-4 flex w-fit items-center gap-3 text-sm">
           <input type="checkbox" role="switch" className="switch" checked={keep} onChange={(event) => setKeep(event.target.checked)} />
           {t('console.token.keep')}
@@ -167,6 +192,7 @@ function Value({ secret, info, confirmationId, by, lastUsedAt, renewed = false, 
       </div>
       <Notice tone="info" className="mt-6"><strong className="font-semibold">{t('console.token.tip_label')}</strong> {t('console.token.tip')}</Notice>
       <Meta info={info} by={by} lastUsedAt={lastUsedAt} />
+      <p className="mt-3 text-sm"><Link to="/settings/directory/setup" onClick={leave} className={textLink}>{t('console.dir.set_up')}</Link></p>
     </>
   )
 }
@@ -185,14 +211,14 @@ function Old({ hint, until }: { hint: string; until: string }) {
 }
 
 function Meta({ info, by, lastUsedAt }: { info: RevealedInfo; by?: string | null; lastUsedAt?: string | null }) {
-  const { t } = useT()
+  const { t, language } = useT()
   return (
     <p className="mt-5 text-sm text-muted [overflow-wrap:anywhere]">
-      <Rich k={by ? 'console.token.created_by' : 'console.token.created'} parts={{ time: <Time at={info.created_at} />, person: <bdi>{by}</bdi> }} />
+      <Rich k={by ? 'console.token.created_by' : 'console.token.created'} parts={{ time: <time dateTime={info.created_at} title={utc(new Date(info.created_at))}>{day(new Date(info.created_at), language)}</time>, person: <bdi>{by}</bdi> }} />
       {' · '}
       {info.expires_at ? <Rich k="console.token.expires" parts={{ time: <Time at={info.expires_at} /> }} /> : t('console.token.never_expires')}
       {' · '}
-      {lastUsedAt ? <Rich k="console.token.last_used" parts={{ time: <Time at={lastUsedAt} /> }} /> : t('console.token.never_used')}
+      {lastUsedAt ? <Rich k="console.token.last_used" parts={{ time: <Time short at={lastUsedAt} /> }} /> : t('console.token.never_used')}
     </p>
   )
 }

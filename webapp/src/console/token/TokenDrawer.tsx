@@ -14,7 +14,8 @@ import { Cell, Row, Table } from '../ui/table'
 import { LoadError, Rich, Skeleton, Time } from '../ui/parts'
 import { AddressList } from './AddressList'
 import { useTokenAction } from './actions'
-import { lifetimes, reasons } from './life'
+import { allowedLifetimes, reasons } from './life'
+import { useLongestLife } from './longest'
 import { By, TokenState } from './TokensCard'
 
 export function TokenDrawer({ id, hint, close }: { id: string; hint: string; close: () => void }) {
@@ -89,13 +90,15 @@ function Made({ token, change }: { token: TokenInfo; change: boolean }) {
 
 function ExpiryDialog({ close }: { close: (days: number | null) => void }) {
   const { t } = useT()
-  const [days, setDays] = useState(0)
+  const most = useLongestLife()
+  const [chosen, setDays] = useState(0)
+  const days = chosen === 0 || (most > 0 && chosen > most) ? most : chosen
   return (
     <Modal title={t('console.drawer.expiry_title')} onCancel={() => close(null)}>
       <p className="mt-2 text-muted">{t('console.drawer.expiry_text')}</p>
       <div className="mt-5">
-        <SelectField label={t('console.regen.expires')} value={days} onChange={(event) => setDays(Number(event.target.value))}>
-          {lifetimes.map((l) => <option key={l.days} value={l.days}>{t(l.word)}</option>)}
+        <SelectField label={t('console.regen.expires')} hint={most > 0 ? t('console.regen.limited') : undefined} value={days} onChange={(event) => setDays(Number(event.target.value))}>
+          {allowedLifetimes(most).map((l) => <option key={l.days} value={l.days}>{t(l.word)}</option>)}
         </SelectField>
       </div>
       <ModalActions>

@@ -39,33 +39,47 @@ export function useTokenAction() {
   }, [confirm, pair, refresh])
 }
 
-/** Shows what a confirmation has handed out, and forgets it when the dialog closes. */
-function useShow(directory: Directory) {
+/** Shows what a confirmation has handed out, and forgets it when the dialog closes; `again` when a newer token is to be viewed. */
+function useShow() {
   const dialogs = useDialogs()
-  return async (handed: Handed, renewed: boolean) => {
+  return async (directory: Pick<Directory, 'token' | 'idp'>, handed: Handed, renewed: boolean) => {
     const { secret, ...rest } = handed
     const { token } = directory
-    await dialogs.open<never>((close) => (
+    const how = await dialogs.open<'again'>((close) => (
       <ShowToken {...rest} secret={secret} by={renewed ? null : token?.created_by} lastUsedAt={renewed ? null : token?.last_used_at} renewed={renewed}
-        client={directory.idp.name ?? ''} close={() => close(null)} />
+        client={directory.idp.name ?? ''} close={close} />
     ))
     secret.wipe()
+    return how
+  }
+}
+
+async function reveal(id: string, tokenId: string | null): Promise<Handed> {
+  const { token, ...info } = await api.reveal(id)
+  return { secret: new Secret(token), info, confirmationId: id, tokenId }
+}
+
+/** Confirms, shows, and does so again for a token that somebody has made meanwhile. */
+function useView() {
+  const confirm = useConfirm()
+  const pair = usePairing()
+  const show = useShow()
+  return async (directory: Directory) => {
+    for (let now = directory; ;) {
+      const outcome = await confirm<Handed>({ action: 'scim.token.reveal' }, 'console.confirm.after_reveal', ({ id, resource }) => reveal(id, tokenIdOf(resource)))
+      if (outcome?.kind === 'no_device') await pair()
+      if (outcome?.kind !== 'done' || (await show(now, outcome.value, false)) !== 'again') return
+      now = await api.directory().catch(() => ({ ...now, token: null }))
+    }
   }
 }
 
 /** View Token: confirm on the phone, then show. */
 export function useViewToken(directory: Directory): () => Promise<void> {
-  const confirm = useConfirm()
-  const pair = usePairing()
   const refresh = useRefresh()
-  const show = useShow(directory)
+  const view = useView()
   return async () => {
-    const outcome = await confirm<Handed>({ action: 'scim.token.reveal' }, 'console.confirm.after_reveal', async ({ id, resource }) => {
-      const { token, ...info } = await api.reveal(id)
-      return { secret: new Secret(token), info, confirmationId: id, tokenId: tokenIdOf(resource) }
-    })
-    if (outcome?.kind === 'no_device') await pair()
-    if (outcome?.kind === 'done') await show(outcome.value, false)
+    await view(directory)
     void refresh()
   }
 }
@@ -75,16 +89,14 @@ export function useRegenerate(directory: Directory): (renewal: Renewal) => Promi
   const confirm = useConfirm()
   const pair = usePairing()
   const refresh = useRefresh()
-  const show = useShow(directory)
+  const show = useShow()
+  const view = useView()
   return async (renewal) => {
     const question = { action: 'scim.token.regenerate', params: renewalParams(renewal) }
-    const outcome = await confirm<Handed>(question, 'console.confirm.after_regenerate', async ({ id }) => {
-      const { token, ...info } = await api.reveal(id)
-      return { secret: new Secret(token), info, confirmationId: id, tokenId: null }
-    })
+    const outcome = await confirm<Handed>(question, 'console.confirm.after_regenerate', ({ id }) => reveal(id, null))
     if (outcome?.kind === 'no_device') await pair()
     void refresh()
-    if (outcome?.kind === 'done') await show(outcome.value, true)
+    if (outcome?.kind === 'done' && (await show(directory, outcome.value, true)) === 'again') await view(await api.directory().catch(() => directory))
     void refresh()
   }
 }

@@ -2,36 +2,46 @@
 // token still live. The value has to go within five seconds of either's end.
 
 import { ApiError, isAbort } from '../../shared/api'
-import type { Directory } from '../../shared/types'
+import type { Directory, TokenInfo } from '../../shared/types'
 
-export type Loss = 'session' | 'revoked' | 'forbidden'
+export type Loss =
+  | { why: 'session' | 'forbidden' | 'expired' }
+  | { why: 'revoked'; by?: string; at?: string }
+  /** Somebody has made a new one, which may be viewed. */
+  | { why: 'replaced'; by?: string; at?: string; until?: string }
+
+/** The token on screen: by its id, or by its hint where no id is known. */
+export interface Shown { id: string | null; hint: string }
 
 export interface GuardDeps {
   session(signal: AbortSignal): Promise<unknown>
-  directory(signal: AbortSignal): Promise<Pick<Directory, 'token'>>
+  directory(signal: AbortSignal): Promise<Pick<Directory, 'token' | 'tokens'>>
   every(run: () => void, ms: number): () => void
 }
 
 const everyMs = 3000
 
 /** Watches until stopped or lost. `check` looks at once, e.g. when the tab comes to the front. */
-export function guardToken(deps: GuardDeps, tokenId: string | null, lost: (why: Loss) => void): { check(): void; stop(): void } {
+export function guardToken(deps: GuardDeps, shown: Shown, lost: (loss: Loss) => void): { check(): void; stop(): void } {
   const stopped = new AbortController()
   let running = false
-  const end = (why: Loss) => {
+  const end = (loss: Loss) => {
     if (stopped.signal.aborted) return
     stop()
-    lost(why)
+    lost(loss)
   }
   const check = () => {
     if (running || stopped.signal.aborted) return
     running = true
     const session = deps.session(stopped.signal).catch((error: unknown) => end401(error, end))
     const directory = deps.directory(stopped.signal).then(
-      ({ token }) => { if (!token || (tokenId !== null && token.id !== tokenId)) end('revoked') },
+      (directory) => {
+        const loss = lossOf(directory, shown)
+        if (loss) end(loss)
+      },
       (error: unknown) => {
         end401(error, end)
-        if (error instanceof ApiError && error.status === 403) end('forbidden')
+        if (error instanceof ApiError && error.status === 403) end({ why: 'forbidden' })
       },
     )
     void Promise.all([session, directory]).finally(() => { running = false })
@@ -44,9 +54,22 @@ export function guardToken(deps: GuardDeps, tokenId: string | null, lost: (why: 
   return { check, stop }
 }
 
-function end401(error: unknown, end: (why: Loss) => void): void {
+const bare = (hint: string) => hint.replace(/^[….]+/, '')
+
+/** What became of the token on screen; null while it is the one that counts. */
+export function lossOf({ token, tokens }: Pick<Directory, 'token' | 'tokens'>, { id, hint }: Shown): Loss | null {
+  const own = (one: TokenInfo) => (id ? one.id === id : bare(one.hint) === bare(hint))
+  if (token && own(token)) return token.state === 'expired' ? { why: 'expired' } : null
+  const was = tokens.find(own)
+  const next = was && tokens.find((one) => one.replaces === was.id)
+  if (was && next && token && was.state !== 'revoked') return { why: 'replaced', by: next.created_by ?? undefined, at: next.created_at, until: was.valid_until ?? undefined }
+  if (was?.state === 'expired') return { why: 'expired' }
+  return { why: 'revoked', by: was?.ended_by || undefined, at: was?.revoked_at }
+}
+
+function end401(error: unknown, end: (loss: Loss) => void): void {
   // No answer is no proof of an end: the line may be down, and the token is of no use to a stranger there.
-  if (!isAbort(error) && error instanceof ApiError && error.status === 401) end('session')
+  if (!isAbort(error) && error instanceof ApiError && error.status === 401) end({ why: 'session' })
 }
 
 /** The id in a confirmation's resource, `scim_token:<id>`. */

@@ -34,6 +34,11 @@ export const lifetimes: readonly { days: number; word: Key }[] = [
   { days: 730, word: 'console.regen.years' },
 ]
 
+/** The lifetimes that a workspace allows; `most` is 0 where it allows all. */
+export function allowedLifetimes(most: number): typeof lifetimes {
+  return most === 0 ? lifetimes : lifetimes.filter(({ days }) => days > 0 && days <= most)
+}
+
 export interface Renewal { reason: string; note: string; overlap: number; exposed: boolean; days: number }
 
 /** The parameters that the phone signs. An exposed token never lives on. */

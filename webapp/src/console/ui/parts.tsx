@@ -1,6 +1,7 @@
 // Small pieces that several screens share.
 
 import { Fragment, useEffect, useState, type ReactNode } from 'react'
+import { ApiError } from '../../shared/api'
 import { dateTime, relative, utc } from '../../shared/format'
 import { useT, template, type Key, type Values } from '../i18n'
 import { errorText } from '../errors'
@@ -98,8 +99,17 @@ export function LoadError({ error, retry }: { error: unknown; retry: () => void 
       <p className="text-lg font-medium">{t('console.load_failed')}</p>
       <p className="mx-auto mt-1 mb-5 max-w-md text-muted">{errorText(t, language, error)}</p>
       <Button onClick={retry}>{t('common.tryAgain')}</Button>
+      <RequestId error={error} />
     </div>
   )
+}
+
+/** What to give whoever runs the service, where the answer to a failed call named itself. */
+export function RequestId({ error }: { error: unknown }) {
+  const { t } = useT()
+  const id = error instanceof ApiError ? error.requestId : ''
+  if (!id) return null
+  return <p className="mt-5 text-sm text-muted">{t('console.request_id')} <code translate="no" className="font-mono [overflow-wrap:anywhere]">{id}</code></p>
 }
 
 /** A page's head: its one h1, which takes the focus after a change of page, and what can be done. */

@@ -32,8 +32,8 @@ export function Filters({ search, change, live, setLive, mayLive, compact }: Fil
   const keys = useKeysOn()
   return (
     <div role="search" aria-label={t('console.log.filters')} className="space-y-4">
-      <div className={`grid items-end gap-3 ${compact ? 'cards:grid-cols-2' : 'cards:grid-cols-[minmax(0,1fr)_11rem_11rem]'}`}>
-        <div className={compact ? 'cards:col-span-2' : ''}><Text value={search.q ?? ''} change={(q) => change({ q: q || undefined })} /></div>
+      <div className={`grid grid-cols-2 items-end gap-3 ${compact ? '' : 'cards:grid-cols-[minmax(0,1fr)_11rem_11rem]'}`}>
+        <div className={`col-span-2 ${compact ? '' : 'cards:col-span-1'}`}><Text value={search.q ?? ''} change={(q) => change({ q: q || undefined })} /></div>
         <Pick label={t('console.log.result')} value={search.result ?? ''} change={(result) => change({ result: (result || undefined) as LogSearch['result'] })} any={t('console.log.any')}>
           {results.map((one) => <option key={one} value={one}>{t(resultWords[one] as Key)}</option>)}
         </Pick>
@@ -42,7 +42,7 @@ export function Filters({ search, change, live, setLive, mayLive, compact }: Fil
         </Pick>
       </div>
       <div className="flex flex-wrap items-start justify-between gap-x-6 gap-y-2">
-        <details className="group min-w-0 flex-1 basis-72">
+        <details data-log-keys className="group min-w-0 flex-1 basis-72">
           <summary className="w-fit rounded-sm py-1 text-sm font-medium text-accent">{t('console.log.more_filters')}</summary>
           <div className="mt-3 grid gap-3 cards:grid-cols-2">
             <PersonPicker label={t('console.log.person')} chosen={(person) => change({ person })} />
@@ -59,7 +59,7 @@ export function Filters({ search, change, live, setLive, mayLive, compact }: Fil
               <input type="checkbox" checked={search.open === true} onChange={(event) => change({ open: event.target.checked || undefined })} className="size-4" />{t('console.log.open_only')}
             </label>
             <label className="flex min-h-10 items-center gap-3 self-end text-sm">
-              <input type="checkbox" checked={keys} onChange={(event) => turnKeys(event.target.checked)} className="size-4" />{t('console.log.keys')}
+              <input type="checkbox" data-log-keys-switch checked={keys} onChange={(event) => turnKeys(event.target.checked)} className="size-4" />{t('console.log.keys')}
             </label>
             <div className="cards:col-span-2"><Saved search={search} apply={change} /></div>
           </div>

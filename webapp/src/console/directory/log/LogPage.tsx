@@ -137,6 +137,7 @@ function CallTable({ items, search, compact, open }: { items: Call[]; search: Lo
           <th role="columnheader" scope="col" className={head}>{t('console.log.what')}</th>
           {!compact && <th role="columnheader" scope="col" className={head}>{t('console.log.subject')}</th>}
           {!compact && <th role="columnheader" scope="col" className={`${head} text-right`}>{t('console.log.took')}</th>}
+          {!compact && <th role="columnheader" scope="col" className={`${head} max-2xl:hidden`}>{t('console.log.request_id')}</th>}
         </tr>
       </thead>
       <tbody role="rowgroup" className="divide-y divide-line border-t border-line max-cards:border-t-0">
@@ -162,8 +163,9 @@ function CallRow({ call, search, compact, open }: { call: Call; search: LogSearc
         {call.times > 1 && <span className="text-muted"> · {t('console.log.times', { count: call.times })}</span>}
         {call.code && <span className="text-muted"> · <code className="font-mono" translate="no">{call.code}</code></span>}
       </td>
-      {!compact && <td role="cell" className={`${cell} max-w-44 ${call.subject?.name ? '' : 'cell-none'}`}><bdi className="text-muted [overflow-wrap:anywhere]">{call.subject?.name ?? ''}</bdi></td>}
+      {!compact && <td role="cell" className={`${cell} max-w-44 cards:min-w-32 ${call.subject?.name ? '' : 'cell-none'}`}><bdi className="text-muted [overflow-wrap:anywhere]">{call.subject?.name ?? ''}</bdi></td>}
       {!compact && <td role="cell" className={`${cell} cell-none text-right whitespace-nowrap tabular-nums text-muted`}>{t('console.log.ms', { n: new Intl.NumberFormat(language, { maximumFractionDigits: 1 }).format(call.took_ms) })}</td>}
+      {!compact && <td role="cell" className={`${cell} cell-none max-w-40 truncate max-2xl:hidden`} title={call.request_id}><code translate="no" className="font-mono text-xs text-muted">{call.request_id}</code></td>}
     </tr>
   )
 }

@@ -1,4 +1,4 @@
-// Keys of the log: j and k go through the rows, / to the search. They can be turned off, because a single letter may be somebody's dictation.
+// Keys of the log: j and k go through the rows, / to the search, ? to the switch that explains them. They can be turned off, because a single letter may be somebody's dictation.
 
 import { useEffect, useSyncExternalStore } from 'react'
 
@@ -33,6 +33,14 @@ export function useKeys(): void {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
       if (!keysOn() || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing(event.target) || document.querySelector('dialog[open]')) return
+      if (event.key === '?') {
+        const help = document.querySelector<HTMLDetailsElement>('details[data-log-keys]')
+        if (!help) return
+        event.preventDefault()
+        help.open = true
+        help.querySelector<HTMLElement>('[data-log-keys-switch]')?.focus()
+        return
+      }
       const rows = [...document.querySelectorAll<HTMLElement>('a[data-row]')]
       const at = rows.findIndex((row) => row === document.activeElement || row.getAttribute('aria-current') === 'true')
       const target = event.key === 'j' ? rows[Math.min(rows.length - 1, at + 1)] : event.key === 'k' ? rows[Math.max(0, at - 1)] : event.key === '/' ? document.querySelector<HTMLElement>('[data-log-search]') : null

@@ -13,7 +13,7 @@ import { Notice } from '../../ui/notice'
 import { Badge, Card, LoadError, Skeleton } from '../../ui/parts'
 import { Cell, Row, Table } from '../../ui/table'
 import { directoryApi } from '../api'
-import { DirectoryPage } from '../frame'
+import { DirectoryPage, Said } from '../frame'
 import type { Mapping, MappingField, MappingPreview } from '../types'
 import { changedFields, ownSources } from './order'
 
@@ -119,7 +119,7 @@ function FieldRow({ field, text, change, example, error, changed, readOnly }: Fi
           aria-invalid={error ? true : undefined} aria-describedby={error ? `${id}-error` : undefined} onChange={(event) => change(event.target.value)}
           className="field-sizing-content min-h-10 w-full resize-none rounded-lg border border-edge bg-surface px-3 py-2 font-mono text-sm [overflow-wrap:anywhere] read-only:border-line read-only:bg-sunken aria-invalid:border-bad"
         />
-        {error && <p id={`${id}-error`} className="mt-1.5 flex items-start gap-1.5 text-sm text-bad"><Icon name="warn" className="mt-0.5 size-4" /><span lang="en">{error}</span></p>}
+        {error && <p id={`${id}-error`} className="mt-1.5 flex items-start gap-1.5 text-sm text-bad"><Icon name="warn" className="mt-0.5 size-4" /><Said>{error}</Said></p>}
         {!isDefault && !readOnly && <Button look="quiet" className="-ml-3 text-sm" onClick={() => change(field.default.join('\n'))}>{t('console.map.default')}</Button>}
       </Cell>
       <Cell label={t('console.map.example')} className="cards:max-w-48"><bdi className={`[overflow-wrap:anywhere] ${example ? '' : 'text-muted'}`}>{example || '—'}</bdi></Cell>
