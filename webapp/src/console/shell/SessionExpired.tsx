@@ -45,6 +45,7 @@ function SignInAgain({ session, leave }: { session: Session; leave: () => void }
     chooseSlug(slug)
     const now = await api.session()
     if (now.person.id !== session.person.id) return location.assign('/') // somebody else: nothing on this page is theirs
+    await queries.resetQueries({ queryKey: ['session-state'] }) // what is known of the session is about the one that ended
     sessionEnd.over()
     await queries.invalidateQueries()
   }
