@@ -103,7 +103,7 @@ export async function reported(world, person, admin) {
     await admin.desk.page.getByText(`${person.name} did not know a request from Chrome on Windows`).first().waitFor()
     await admin.desk.look('S21 a request was reported')
     await admin.desk.goto('/activity')
-    await admin.desk.page.getByRole('cell', { name: `${person.phone} reported a request as not theirs.` }).first().waitFor()
+    await admin.desk.page.getByRole('cell', { name: `${person.name} reported a request as not theirs.` }).first().waitFor()
   })
   await world.advance(16 * 60_000)
 }
