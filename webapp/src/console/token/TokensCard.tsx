@@ -52,7 +52,7 @@ function TokenRow({ token }: { token: TokenInfo }) {
   const open = () => void dialogs.open<never>((close) => <Suspense fallback={null}><TokenDrawer id={token.id} hint={token.hint} close={() => close(null)} /></Suspense>)
   return (
     <Row>
-      <Cell label={t('console.tokens.token')}><code translate="no" className="font-mono">…{token.hint.replace(/^[….]+/, '')}</code></Cell>
+      <Cell label={t('console.tokens.token')}><code translate="no" className="font-mono whitespace-nowrap">…{token.hint.replace(/^[….]+/, '')}</code></Cell>
       <Cell label={t('console.tokens.created')}><Time at={token.created_at} />{token.created_by && <By name={token.created_by} />}</Cell>
       <Cell label={t('console.tokens.last_used')}>{token.last_used_at ? <><Time at={token.last_used_at} />{token.last_used_by && <By name={token.last_used_by} />}</> : t('console.tokens.never')}</Cell>
       <Cell label={t('console.tokens.expires')}>{token.expires_at ? <Time at={token.expires_at} /> : t('console.tokens.never')}</Cell>
