@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
 
-// gatherMost is how many calls one batch takes.
-const gatherMost = 64
+const (
+	gatherMost = 64               // calls that one batch takes
+	gatherLong = 15 * time.Second // the longest for a batch: a connection that a firewall forgot would keep its calls, and its lane, for ever
+)
 
 // errGather is what the calls of a batch hear whose run panicked.
 var errGather = errors.New("the batch that this call was part of failed")
@@ -37,7 +40,8 @@ func NewGather[In, Out any](lanes int, run func(context.Context, []In) ([]Out, e
 	return &Gather[In, Out]{run: run, lanes: lanes}
 }
 
-// Do runs one call as part of a batch and gives its result. The batch goes on when ctx ends: its other calls have contexts of their own.
+// Do runs one call as part of a batch and gives its result. The batch goes on when ctx ends, because its other calls have contexts of their own,
+// but not for longer than 15 seconds.
 func (g *Gather[In, Out]) Do(ctx context.Context, in In) (Out, error) {
 	c := &gathered[In, Out]{in: in}
 	g.mu.Lock()
@@ -76,7 +80,9 @@ func (g *Gather[In, Out]) lead(ctx context.Context, batch []*gathered[In, Out]) 
 	for i, c := range batch {
 		in[i] = c.in
 	}
-	out, err = g.run(context.WithoutCancel(ctx), in)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), gatherLong)
+	defer cancel()
+	out, err = g.run(ctx, in)
 }
 
 // pass gives the lane to those who wait.

@@ -92,3 +92,17 @@ func TestAPanicInABatchLeavesNobodyWaiting(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestABatchOutlivesItsFirstCallAndHasAnEndOfItsOwn(t *testing.T) {
+	gone, leave := context.WithCancel(context.Background())
+	g := database.NewGather(1, func(ctx context.Context, in []int) ([]int, error) {
+		leave()
+		if _, ends := ctx.Deadline(); !ends {
+			t.Error("a batch on a connection that is cut would never end")
+		}
+		return in, ctx.Err()
+	})
+	if _, err := g.Do(gone, 1); err != nil {
+		t.Errorf("the call that led the batch went away: %v", err)
+	}
+}

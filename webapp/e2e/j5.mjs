@@ -62,7 +62,7 @@ export async function pushDead(world, person) {
     await desk.look('S5 not reached')
     const other = await desk.context.newPage()
     await other.goto(`${world.told.console}/profile`)
-    await other.getByRole('listitem').filter({ hasText: person.phone }).getByText('Notifications: Not working. Open the companion app to repair them.').waitFor()
+    await other.getByRole('listitem').filter({ hasText: person.phone }).getByText('Notifications: Not working: permission withdrawn on the phone. Open the companion app there to turn them on again.').waitFor()
     await world.look.at(other, 'S18 notifications broken')
     await other.close()
     await phone.goto('/')

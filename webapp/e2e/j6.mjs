@@ -201,7 +201,9 @@ async function byColleague(world, person, helper) {
   await world.step('J6B.4 the new phone; the old one cannot answer any more', () => world.meant([reauthentication], () => pairNew(world, person, lost)))
   await world.step('J6B.5 an Admin cannot approve for the Owner, nobody for themselves', async () => {
     await people.ana.desk.goto('/recovery')
-    const can = await people.ana.desk.page.getByLabel('Whom do you ask?').locator('option').allInnerTexts()
+    const options = people.ana.desk.page.getByLabel('Whom do you ask?').locator('option')
+    await options.filter({ hasText: helper.name }).waitFor({ state: 'attached' })
+    const can = await options.allInnerTexts()
     same(can.join(), helper.name, 'whom the Owner may ask')
   })
 }
