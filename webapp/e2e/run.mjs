@@ -187,7 +187,7 @@ if (!told.console) {
 const world = await World.open(told)
 try {
   await runs[told.journeys](world)
-  await world.meant([{ status: 401, call: /^GET \/v1\/device\/confirmations$/ }], () => keptByBrowsers(world)) // a phone that was removed asks once more
+  await world.meant([{ status: 401, call: /^GET \/v1\/device\b/ }], () => keptByBrowsers(world)) // a phone that was removed asks once more: for requests, notices, its push
 } catch (error) {
   world.say(`FAILED ${error.stack}`)
   world.say(`pictures and traces (npx playwright-core show-trace …): ${await world.keep()}`)
