@@ -61,10 +61,7 @@ func (s *Service) SetGuard(ctx context.Context, by actor.Actor, g GuardPolicy) e
 		return ErrGuard
 	}
 	return s.db.InTx(ctx, func(tx database.Tx) error {
-		if err := lockWorkspace(tx, by.Workspace); err != nil {
-			return err
-		}
-		if err := RequireManager(tx, by); err != nil {
+		if err := asManager(tx, by); err != nil {
 			return err
 		}
 		now, err := tx.Now()

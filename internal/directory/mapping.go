@@ -374,10 +374,7 @@ func (s *Service) SetMapping(ctx context.Context, by actor.Actor, want Attribute
 		return 0, err
 	}
 	err = s.db.InTx(ctx, func(tx database.Tx) error {
-		if err := lockWorkspace(tx, by.Workspace); err != nil {
-			return err
-		}
-		if err := RequireManager(tx, by); err != nil {
+		if err := asManager(tx, by); err != nil {
 			return err
 		}
 		now, err := tx.Now()

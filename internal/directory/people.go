@@ -105,10 +105,7 @@ func addAs(tx database.Tx, by actor.Actor, id, name, email string, role Role) (P
 func (s *Service) Change(ctx context.Context, by actor.Actor, id string, role *Role, active *bool) (Person, error) {
 	var p Person
 	err := s.db.InTx(ctx, func(tx database.Tx) error {
-		if err := lockWorkspace(tx, by.Workspace); err != nil {
-			return err
-		}
-		if err := RequireManager(tx, by); err != nil {
+		if err := asManager(tx, by); err != nil {
 			return err
 		}
 		var r personRow
@@ -194,6 +191,14 @@ func touch(tx database.Tx, r *personRow, column string, value any) error {
 	}
 	r.Version, r.UpdatedAt = r.Version+1, now
 	return tx.Model(&personRow{}).Where("id = ?", r.ID).Updates(map[string]any{column: value, "version": r.Version, "updated_at": now}).Error
+}
+
+// asManager locks the workspace for a change that only a manager of people may make, and sees that by is still one.
+func asManager(tx database.Tx, by actor.Actor) error {
+	if err := lockWorkspace(tx, by.Workspace); err != nil {
+		return err
+	}
+	return RequireManager(tx, by)
 }
 
 // RequireManager refuses who may not change people. The role is read again in tx: the actor's own copy is from before the workspace was locked.

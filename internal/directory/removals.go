@@ -179,10 +179,7 @@ func (s *Service) decide(ctx context.Context, by actor.Actor, id, state string, 
 		if err := spend(tx); err != nil {
 			return err
 		}
-		if err := lockWorkspace(tx, by.Workspace); err != nil {
-			return err
-		}
-		if err := RequireManager(tx, by); err != nil {
+		if err := asManager(tx, by); err != nil {
 			return err
 		}
 		r, err := findRemoval(tx.Lock(), by.Workspace, id)

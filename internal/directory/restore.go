@@ -100,10 +100,7 @@ func (s *Service) RestoreTeam(ctx context.Context, by actor.Actor, id string) (T
 
 func (s *Service) restore(ctx context.Context, by actor.Actor, do func(database.Tx, time.Time) error) error {
 	return s.db.InTx(ctx, func(tx database.Tx) error {
-		if err := lockWorkspace(tx, by.Workspace); err != nil {
-			return err
-		}
-		if err := RequireManager(tx, by); err != nil {
+		if err := asManager(tx, by); err != nil {
 			return err
 		}
 		now, err := tx.Now()

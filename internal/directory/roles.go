@@ -342,10 +342,7 @@ func (s *Service) SampleRole(ctx context.Context, workspace string, want RoleMap
 // is not nil, says whether the roles are shown at /Roles.
 func (s *Service) SetRoles(ctx context.Context, by actor.Actor, want RoleMapping, offer *bool) (changed int, err error) {
 	err = s.db.InTx(ctx, func(tx database.Tx) error {
-		if err := lockWorkspace(tx, by.Workspace); err != nil {
-			return err
-		}
-		if err := RequireManager(tx, by); err != nil {
+		if err := asManager(tx, by); err != nil {
 			return err
 		}
 		if err := want.check(tx.DB, by.Workspace); err != nil {

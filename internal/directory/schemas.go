@@ -190,10 +190,7 @@ func (s *Service) DefineSchema(ctx context.Context, by actor.Actor, want Schema)
 		return Schema{}, err
 	}
 	err := s.db.InTx(ctx, func(tx database.Tx) error {
-		if err := lockWorkspace(tx, by.Workspace); err != nil {
-			return err
-		}
-		if err := RequireManager(tx, by); err != nil {
+		if err := asManager(tx, by); err != nil {
 			return err
 		}
 		there, err := Schemas(tx.DB, by.Workspace)
@@ -234,10 +231,7 @@ func (s *Service) DefineSchema(ctx context.Context, by actor.Actor, want Schema)
 // It says how many people and teams had something.
 func (s *Service) DropSchema(ctx context.Context, by actor.Actor, id string) (cleared int64, err error) {
 	err = s.db.InTx(ctx, func(tx database.Tx) error {
-		if err := lockWorkspace(tx, by.Workspace); err != nil {
-			return err
-		}
-		if err := RequireManager(tx, by); err != nil {
+		if err := asManager(tx, by); err != nil {
 			return err
 		}
 		var r schemaRow

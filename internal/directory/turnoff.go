@@ -74,10 +74,7 @@ func (s *Service) TurnOff(ctx context.Context, by actor.Actor, what string, spen
 		if err := spend(tx); err != nil {
 			return err
 		}
-		if err := lockWorkspace(tx, by.Workspace); err != nil {
-			return err
-		}
-		if err := RequireManager(tx, by); err != nil {
+		if err := asManager(tx, by); err != nil {
 			return err
 		}
 		now, err := tx.Now()
