@@ -36,12 +36,23 @@ func together(b *testing.B, n int, do func(int) error) float64 {
 	return float64(n) / time.Since(began).Seconds()
 }
 
+// apart puts members who stand beside each other, and share a phone, far from each other: those who answer at once are of different people.
+func apart(all []member) []member {
+	out := make([]member, 0, len(all))
+	for first := range perPerson {
+		for i := first; i < len(all); i += perPerson {
+			out = append(out, all[i])
+		}
+	}
+	return out
+}
+
 // BenchmarkDecisions: sixteen phones answer at once on Postgres, five rounds of a thousand: the signature of the call, that of the answer, the
 // lock, the decision, the audit, the hint. The aim: 0.6 of what bare transactions of a lock, an update and an insert reach with as many at once.
 func BenchmarkDecisions(b *testing.B) {
 	rows := newBareRows(b, database.Postgres, atOnce)
 	w := apitest.Make(b, apitest.Setup{URL: fresh(b, database.Postgres)})
-	all := crowd(b, w, repeats*taps)
+	all := apart(crowd(b, w, repeats*taps))
 	var bare, decided, cpu []float64
 	for n := range repeats {
 		base := rows.made

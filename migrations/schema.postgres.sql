@@ -622,9 +622,19 @@ CREATE INDEX people_email ON people USING btree (workspace_id, email_key) WHERE 
 
 CREATE INDEX people_external_id ON people USING btree (workspace_id, external_id) WHERE (deleted_at IS NULL);
 
+CREATE INDEX people_gone_email ON people USING btree (workspace_id, email_key, id) WHERE ((deleted_at IS NOT NULL) AND (forgotten_at IS NULL));
+
 CREATE INDEX people_gone_external_id ON people USING btree (workspace_id, external_id) WHERE (deleted_at IS NOT NULL);
 
+CREATE INDEX people_gone_name ON people USING btree (workspace_id, name_key, id) WHERE ((deleted_at IS NOT NULL) AND (forgotten_at IS NULL));
+
 CREATE INDEX people_gone_user_name ON people USING btree (workspace_id, user_name_key) WHERE (deleted_at IS NOT NULL);
+
+CREATE INDEX people_guests ON people USING btree (workspace_id, role, created_at, id) WHERE ((role = 'guest'::text) AND (deleted_at IS NULL));
+
+CREATE INDEX people_inactive ON people USING btree (workspace_id, active, created_at, id, source) WHERE ((active = false) AND (deleted_at IS NULL));
+
+CREATE INDEX people_local ON people USING btree (workspace_id, source, created_at, id) WHERE ((source = 'local'::text) AND (deleted_at IS NULL));
 
 CREATE INDEX people_name ON people USING btree (workspace_id, name_key) WHERE (deleted_at IS NULL);
 
@@ -638,7 +648,7 @@ CREATE INDEX people_to_forget ON people USING btree (deleted_at, id) WHERE ((del
 
 CREATE UNIQUE INDEX people_user_name ON people USING btree (workspace_id, user_name_key) WHERE (deleted_at IS NULL);
 
-CREATE TRIGGER people_total_changed AFTER UPDATE OF source, deleted_at ON people FOR EACH ROW WHEN ((((old.source = 'directory'::text) AND (old.deleted_at IS NULL)) <> ((new.source = 'directory'::text) AND (new.deleted_at IS NULL)))) EXECUTE FUNCTION scim_totals_changed();
+CREATE TRIGGER people_total_changed AFTER UPDATE OF source, deleted_at ON people FOR EACH ROW WHEN (((((old.source = 'directory'::text) AND (old.deleted_at IS NULL)) <> ((new.source = 'directory'::text) AND (new.deleted_at IS NULL))) AND (COALESCE(current_setting('countersign.counts'::text, true), ''::text) <> 'itself'::text))) EXECUTE FUNCTION scim_totals_changed();
 
 CREATE TRIGGER people_total_deleted AFTER DELETE ON people FOR EACH ROW WHEN (((old.source = 'directory'::text) AND (old.deleted_at IS NULL))) EXECUTE FUNCTION scim_totals_deleted();
 
@@ -857,6 +867,15 @@ CREATE TABLE replicas (
     started_at timestamp with time zone NOT NULL,
     seen_at timestamp with time zone NOT NULL,
     CONSTRAINT replicas_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE restores (
+    id text NOT NULL,
+    cut_at timestamp with time zone NOT NULL,
+    operator text NOT NULL,
+    confirmed_at timestamp with time zone,
+    confirmed_by text NOT NULL DEFAULT ''::text,
+    CONSTRAINT restores_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE saml_assertions (
@@ -1174,10 +1193,14 @@ CREATE TABLE teams (
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     deleted_at timestamp with time zone,
+    alias text NOT NULL DEFAULT ''::text,
+    alias_key text NOT NULL DEFAULT ''::text,
     CONSTRAINT teams_pkey PRIMARY KEY (id),
     CONSTRAINT teams_source_check CHECK ((source = ANY (ARRAY['local'::text, 'directory'::text]))),
     CONSTRAINT teams_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
 );
+
+CREATE INDEX teams_alias ON teams USING btree (workspace_id, alias_key) WHERE ((alias_key <> ''::text) AND (deleted_at IS NULL));
 
 CREATE INDEX teams_deleted ON teams USING btree (workspace_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
 
@@ -1189,7 +1212,7 @@ CREATE INDEX teams_order ON teams USING btree (workspace_id, created_at, id) WHE
 
 CREATE INDEX teams_to_forget ON teams USING btree (deleted_at, id) WHERE (deleted_at IS NOT NULL);
 
-CREATE TRIGGER teams_total_changed AFTER UPDATE OF source, deleted_at ON teams FOR EACH ROW WHEN ((((old.source = 'directory'::text) AND (old.deleted_at IS NULL)) <> ((new.source = 'directory'::text) AND (new.deleted_at IS NULL)))) EXECUTE FUNCTION scim_totals_changed();
+CREATE TRIGGER teams_total_changed AFTER UPDATE OF source, deleted_at ON teams FOR EACH ROW WHEN (((((old.source = 'directory'::text) AND (old.deleted_at IS NULL)) <> ((new.source = 'directory'::text) AND (new.deleted_at IS NULL))) AND (COALESCE(current_setting('countersign.counts'::text, true), ''::text) <> 'itself'::text))) EXECUTE FUNCTION scim_totals_changed();
 
 CREATE TRIGGER teams_total_deleted AFTER DELETE ON teams FOR EACH ROW WHEN (((old.source = 'directory'::text) AND (old.deleted_at IS NULL))) EXECUTE FUNCTION scim_totals_deleted();
 

@@ -597,9 +597,19 @@ CREATE INDEX people_email ON people (workspace_id, email_key) WHERE deleted_at I
 
 CREATE INDEX people_external_id ON people (workspace_id, external_id) WHERE deleted_at IS NULL;
 
+CREATE INDEX people_gone_email ON people (workspace_id, email_key, id) WHERE deleted_at IS NOT NULL AND forgotten_at IS NULL;
+
 CREATE INDEX people_gone_external_id ON people (workspace_id, external_id) WHERE deleted_at IS NOT NULL;
 
+CREATE INDEX people_gone_name ON people (workspace_id, name_key, id) WHERE deleted_at IS NOT NULL AND forgotten_at IS NULL;
+
 CREATE INDEX people_gone_user_name ON people (workspace_id, user_name_key) WHERE deleted_at IS NOT NULL;
+
+CREATE INDEX people_guests ON people (workspace_id, role, created_at, id) WHERE role = 'guest' AND deleted_at IS NULL;
+
+CREATE INDEX people_inactive ON people (workspace_id, active, created_at, id, source) WHERE active = false AND deleted_at IS NULL;
+
+CREATE INDEX people_local ON people (workspace_id, source, created_at, id) WHERE source = 'local' AND deleted_at IS NULL;
 
 CREATE INDEX people_name ON people (workspace_id, name_key) WHERE deleted_at IS NULL;
 
@@ -848,6 +858,14 @@ CREATE TABLE replicas (
     keys       text NOT NULL,
     started_at datetime NOT NULL,
     seen_at    datetime NOT NULL
+);
+
+CREATE TABLE restores (
+    id           text NOT NULL PRIMARY KEY,
+    cut_at       datetime NOT NULL,
+    operator     text NOT NULL,
+    confirmed_at datetime,
+    confirmed_by text NOT NULL DEFAULT ''
 );
 
 CREATE TABLE saml_assertions (
@@ -1111,7 +1129,9 @@ CREATE TABLE teams (
     created_at       datetime NOT NULL,
     updated_at       datetime NOT NULL,
     deleted_at       datetime
-);
+, alias text NOT NULL DEFAULT '', alias_key text NOT NULL DEFAULT '');
+
+CREATE INDEX teams_alias ON teams (workspace_id, alias_key) WHERE alias_key <> '' AND deleted_at IS NULL;
 
 CREATE INDEX teams_deleted ON teams (workspace_id, deleted_at, id) WHERE deleted_at IS NOT NULL;
 

@@ -48,6 +48,7 @@ func (a *API) Mount(g *gin.RouterGroup) {
 	g.GET("/confirmations", a.signed(a.list))
 	g.GET("/confirmations/:id", a.signed(a.pull))
 	g.POST("/confirmations/:id/opened", a.signed(a.opened))
+	g.POST("/confirmations/:id/note", a.signed(a.note))
 	g.POST("/confirmations/:id/respond", a.signedUnrecorded(a.respond))
 	g.GET("", a.signed(a.me))
 	g.PATCH("", a.signed(a.rename))

@@ -50,6 +50,14 @@ func dialogs(reads bool) error {
 	first := make([]byte, 600)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("POST /over", func(http.ResponseWriter, *http.Request) { // where nobody reads, nobody hears that a client has gone
+		mu.Lock()
+		defer mu.Unlock()
+		for c := range open {
+			_ = c.Close()
+		}
+		clear(open)
+	})
 	mux.HandleFunc("GET /v1/confirmations/{id}/ws", func(w http.ResponseWriter, r *http.Request) {
 		c, err := up.Upgrade(w, r, nil)
 		if err != nil {

@@ -129,6 +129,7 @@ func (d *diagnosis) database(p *process, cfg config.Config) {
 		d.keys(p, db, v)
 	}
 	if has >= wants {
+		d.restore(p.ctx, db)
 		d.audit(p.ctx, db)
 	}
 	d.clock(p.ctx, db)
@@ -142,7 +143,17 @@ func (d *diagnosis) keys(p *process, db *database.DB, v *vault.Vault) {
 		d.add("sealed values", err, "", "")
 		return
 	}
-	var lost, old int64
+	lost, old := unopened(sealed, v)
+	if lost > 0 {
+		d.add("sealed values", fmt.Errorf("%d are sealed with a key that this keyset does not have", lost), "", "bring back the keyset that has it; every replica needs the same file")
+		return
+	}
+	d.add("sealed values", nil, fmt.Sprintf("all can be opened; %d wait to be sealed with the newest key", old), "")
+	d.replaced(p, db, v)
+}
+
+// unopened are how many sealed values a keyset cannot open, and how many it opens with a key that was replaced.
+func unopened(sealed map[string]map[uint32]int64, v *vault.Vault) (lost, old int64) {
 	for _, counts := range sealed {
 		for id, n := range counts {
 			switch {
@@ -153,12 +164,7 @@ func (d *diagnosis) keys(p *process, db *database.DB, v *vault.Vault) {
 			}
 		}
 	}
-	if lost > 0 {
-		d.add("sealed values", fmt.Errorf("%d are sealed with a key that this keyset does not have", lost), "", "bring back the keyset that has it; every replica needs the same file")
-		return
-	}
-	d.add("sealed values", nil, fmt.Sprintf("all can be opened; %d wait to be sealed with the newest key", old), "")
-	d.replaced(p, db, v)
+	return lost, old
 }
 
 // sealLate is how old the oldest event without a seal may be before something is wrong: a running service seals within a second.
@@ -206,10 +212,14 @@ func (d *diagnosis) replaced(p *process, db *database.DB, v *vault.Vault) {
 	d.add("replaced keys", err, "no phone holds to one", "nothing, until they were opened once; `countersign keys end` is for a key that leaked")
 }
 
-// pooler says whether hints between replicas arrive.
+// pooler says whether one in transaction mode stands in between, and whether hints between replicas arrive.
 func (d *diagnosis) pooler(ctx context.Context, cfg config.Config) {
 	if cfg.SQLite {
 		return
+	}
+	if cfg.Direct == "" {
+		d.add("sessions", database.ProbePooled(ctx, cfg.URL.Reveal()), "no pooler takes them apart",
+			"let COUNTERSIGN_DATABASE_DIRECT_URL name Postgres itself: then nothing is prepared through the pooler")
 	}
 	err := relay.Probe(ctx, cfg.DirectURL.Reveal())
 	if errors.Is(err, relay.ErrPooler) {

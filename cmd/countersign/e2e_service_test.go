@@ -17,6 +17,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/countersign/countersign/internal/assembly"
 	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/dbtest"
@@ -36,6 +37,7 @@ type story struct {
 
 	mu        sync.Mutex
 	end       context.CancelFunc // of the service that runs now; nil while there is none
+	domains   *assembly.Domains  // of the same
 	ended     chan error
 	addresses []string // where pushes may have gone
 	natives   map[string]*native
@@ -141,9 +143,11 @@ func (s *story) start() error {
 		return err
 	}
 	ended := make(chan error, 1)
+	var domains *assembly.Domains
 	go func() {
 		ended <- p.serve(cfg, serving{migrate: true, log: p.logger(slog.LevelDebug), welcome: func(ctx context.Context, running *service) error {
 			running.domains.SSO.LookupTXT = s.lookupTXT
+			domains = running.domains // read when the service listens, which is after this
 			return running.sayFirstRun(ctx, p)
 		}})
 	}()
@@ -160,7 +164,7 @@ func (s *story) start() error {
 			return errors.New("the service does not listen")
 		}
 	}
-	s.end, s.ended = end, ended
+	s.end, s.ended, s.domains = end, ended, domains
 	return nil
 }
 
@@ -176,7 +180,7 @@ func (s *story) stop() error {
 	select {
 	case err := <-s.ended:
 		return err
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		return errors.New("the service does not stop")
 	}
 }

@@ -26,7 +26,7 @@ func TestSingleSignOnAndJ3OnPostgres(t *testing.T) {
 }
 
 // longestStory ends a run that hangs.
-const longestStory = 30 * time.Minute
+const longestStory = 40 * time.Minute
 
 // browse starts the service, lets the browsers live a set of journeys, and then looks for secrets where none may be.
 func (s *story) browse(t *testing.T, journeys string) {

@@ -17,7 +17,7 @@ var floors = [][]string{
 	0: {"internal/fault", "internal/actor", "internal/ident", "internal/hub", "internal/push", "internal/config", "internal/signing", "internal/vault",
 		"internal/failpoint", "internal/egress", "migrations", "webapp"},
 	1: {"internal/database", "internal/httpkit", "internal/scim", "internal/hub/relay", "internal/push/fcm", "internal/push/apns", "internal/push/webpush", "internal/localca"},
-	2: {"internal/audit", "internal/outbox", "internal/serverkeys", "internal/reseal", "internal/server", "internal/limit", "internal/notice"},
+	2: {"internal/audit", "internal/outbox", "internal/serverkeys", "internal/reseal", "internal/server", "internal/limit", "internal/notice", "internal/restored"},
 	3: {"internal/passkey", "internal/sso", "internal/directory", "internal/workspace", "internal/provisioning"},
 	4: {"internal/device", "internal/signin", "internal/apikey", "internal/mail", "internal/webhook"},
 	5: {"internal/confirm"},

@@ -60,6 +60,8 @@ type commands struct {
 	} `cmd:"" help:"The audit of what was done."`
 	Recover recoverCmd `cmd:"" help:"Break-glass: a link with which a person can pair a new phone."`
 	Unlock  unlockCmd  `cmd:"" help:"End the lock that wrong codes brought on somebody; with --freeze also a workspace's freeze after a report."`
+	Backup  backupCmd  `cmd:"" help:"Copy the SQLite database to a file while the service runs."`
+	Restore restoreCmd `cmd:"" help:"Bring a backup back. What is older than that is refused until --confirm."`
 	Doctor  doctorCmd  `cmd:"" help:"Check the database, keyset, clock, addresses and push credentials."`
 	Version versionCmd `cmd:"" help:"Say which version this is."`
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 
 	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/database"
@@ -51,7 +52,11 @@ func settings(s config.Store, w config.Web) (config.Config, error) {
 
 // open opens the database as it is.
 func (p *process) open(d config.Database) (*database.DB, error) {
-	return database.Open(p.ctx, d.URL.Reveal(), p.databaseOpts...)
+	opts := slices.Clone(p.databaseOpts)
+	if d.Direct != "" {
+		opts = append(opts, database.BehindPooler(d.Direct.Reveal()))
+	}
+	return database.Open(p.ctx, d.URL.Reveal(), opts...)
 }
 
 // errSchema says that a schema is older or newer than this program.

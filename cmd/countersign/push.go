@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/countersign/countersign/internal/config"
+	"github.com/countersign/countersign/internal/consoleapi"
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/push"
 	"github.com/countersign/countersign/internal/push/apns"
@@ -85,6 +88,23 @@ func vapidKey(keys *serverkeys.Keys, db *database.DB) func(context.Context, stri
 		}
 		k, err := keys.Of(db.Read(ctx), serverkeys.VAPID, id)
 		return k.Private, err
+	}
+}
+
+// pushCheck is the self-test of Web Push that the first run shows.
+func pushCheck(subject string, keys *serverkeys.Keys) consoleapi.PushCheck {
+	return func(ctx context.Context) string {
+		k, err := keys.Current(ctx, serverkeys.VAPID)
+		if err == nil {
+			err = webpush.SelfTest(k.Private, subject, time.Now())
+		}
+		switch {
+		case err == nil:
+			return ""
+		case errors.Is(err, webpush.ErrSubject):
+			return consoleapi.PushSubject
+		}
+		return consoleapi.PushKey
 	}
 }
 

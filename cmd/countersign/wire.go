@@ -92,7 +92,7 @@ func (s *service) doors(ctx context.Context) error {
 	s.dialogs = dialogapi.New(dialogapi.Deps{Confirms: d.Confirms, Hub: d.Hub, Sessions: d.Signin, PublicURL: s.cfg.PublicURL.String(),
 		TenantURL: tenantURL, Log: s.log})
 	s.console, err = consoleapi.New(consoleapi.Deps{DB: s.db, SignIn: d.Signin, Directory: d.Directory, Devices: d.Devices, Confirms: d.Confirms,
-		SyncLog: d.SyncLog, Audit: d.Audit, APIKeys: d.APIKeys, Mail: d.Mail, Webhooks: d.Webhooks, Replay: s.scim.Replay, PublicURL: s.cfg.PublicURL.String(), CompanionURL: s.cfg.CompanionURL.String(), Brand: s.cfg.Brand})
+		SyncLog: d.SyncLog, Audit: d.Audit, APIKeys: d.APIKeys, Mail: d.Mail, Webhooks: d.Webhooks, Replay: s.scim.Replay, PushCheck: pushCheck(s.cfg.VAPIDSubject, d.Keys), PublicURL: s.cfg.PublicURL.String(), CompanionURL: s.cfg.CompanionURL.String(), Brand: s.cfg.Brand})
 	s.metrics.outbox(d.Outbox, s.log)
 	s.metrics.audit(d.Audit, s.log)
 	s.metrics.gauge("provisioning_rows_dropped", "Rows of the provisioning log that this process could not write and gave up.", func() float64 { return float64(d.SyncLog.Dropped()) })

@@ -21,6 +21,7 @@ import (
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/ident"
 	"github.com/countersign/countersign/internal/notice"
+	"github.com/countersign/countersign/internal/restored"
 )
 
 // prefix is what secret scanners find a key by.
@@ -81,13 +82,17 @@ func (k Key) Has(s Scope) bool { return slices.Contains(k.Scopes, s) }
 
 // Service is the keys of all workspaces. Make it with New.
 type Service struct {
-	db     *database.DB
-	used   lastUse
-	counts shares
+	db       *database.DB
+	used     lastUse
+	counts   shares
+	restored *restored.Gate // nil: nothing is held back
 }
 
 // New is the keys of db.
 func New(db *database.DB) *Service { return &Service{db: db, counts: shares{most: perMinute}} }
+
+// HoldBack lets keys of before a restore wait until it is confirmed.
+func (s *Service) HoldBack(g *restored.Gate) { s.restored = g }
 
 type row struct {
 	ID             string

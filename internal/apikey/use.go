@@ -61,6 +61,9 @@ func (s *Service) Authenticate(ctx context.Context, raw, ip, userAgent string) (
 	if res.RowsAffected == 0 || !now.Before(r.Named.Row.ExpiresAt) {
 		return Caller{}, fault.ErrUnauthorized
 	}
+	if err := s.restored.Check(ctx, r.Named.Row.CreatedAt); err != nil {
+		return Caller{}, err
+	}
 	if in, err := s.counts.take(ctx, s.db, r.Named.Row.ID, now); err != nil {
 		return Caller{}, err
 	} else if in > 0 {

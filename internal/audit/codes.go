@@ -33,7 +33,7 @@ var areas = map[string]string{
 	"provisioning_log": Directory, "mapping": Directory, "role_mapping": Directory, "guard": Directory, "removal": Directory, "schema": Directory, "directory": Directory,
 	"policy": Policy,
 	"apikey": Integrations, "webhook": Integrations, "mail": Integrations, "notifications": Integrations,
-	"audit": Audit,
+	"audit": Audit, "restore": Audit,
 }
 
 // Area is where an event belongs.
@@ -50,7 +50,7 @@ func Area(event string) string {
 var codes = map[string][]string{
 	"apikey": {"created", "expired", "first_used", "revoked"},
 	"audit":  {"erased", "exported", "fetched", "retention_changed"},
-	"confirmation": {"approved", "approved_by_one", "asked", "cancelled", "consumed", "denied", "expired", "locked", "reported", "resent",
+	"confirmation": {"approved", "approved_by_one", "asked", "cancelled", "consumed", "denied", "expired", "locked", "report_noted", "reported", "resent",
 		"unlocked"},
 	"directory":     {"turned_off"},
 	"device":        {"added", "key_ended", "push_detached", "removed", "renamed", "server_key"},
@@ -68,13 +68,14 @@ var codes = map[string][]string{
 	"recovery": {"approved", "asked", "cancelled", "code_refused", "codes_made", "codes_paused", "expired", "opened", "refused", "used",
 		"words_compared"},
 	"removal":      {"allowed", "held", "kept"},
+	"restore":      {"confirmed", "made"},
 	"reveals":      {"frozen", "unfrozen"},
 	"role_mapping": {"changed"},
 	"schema":       {"defined", "dropped"},
 	"session":      {"ended", "failed", "limits_changed", "started", "verified"},
 	"sso": {"certificate_expired", "certificate_expiring", "changed", "domain_added", "domain_proven", "domain_removed", "key_expired", "key_expiring",
 		"key_made", "key_used", "linked", "metadata_changed", "removed", "turned"},
-	"team": {"adopted", "changed", "created", "deleted", "forgotten", "restored", "unknown_members"},
+	"team": {"adopted", "alias_changed", "changed", "created", "deleted", "forgotten", "restored", "unknown_members"},
 	"token": {"addresses_changed", "copied", "created", "expired", "expiring", "expiry_changed", "overlap_ended", "overlap_ending",
 		"overlap_extended", "regenerated", "regenerated_without_confirmation", "regeneration_asked", "regeneration_cancelled", "revoked", "shown",
 		"viewed"},

@@ -2,40 +2,40 @@ package audit
 
 import (
 	"fmt"
-	"time"
-
-	"github.com/countersign/countersign/internal/database"
+	"slices"
+	"strings"
 )
 
-// Many are events, each a Row, as the FROM item e of a statement that writes them together on Postgres: what goes into Columns, the item, and its
-// arguments, which are numbered from first on.
-func Many(rows [][]any, first int) (values, item string, args []any) {
-	at := make([]time.Time, len(rows))
-	var texts [11][]string
-	for i, r := range rows {
-		r = database.Args(r...)
-		for n, v := range r {
-			if n == 2 {
-				at[i], _ = v.(time.Time)
-				continue
-			}
-			text, _ := v.(string)
-			texts[n] = append(texts[n], text)
-		}
+// when is the place of the time in Columns.
+const when = 2
+
+// Item is the FROM item e of a statement on Postgres that writes events together, at a time that the statement knows itself: what goes into Columns,
+// and the item. Its arguments, Texts, are numbered from first on.
+func Item(at string, first int) (values, item string) {
+	names := strings.Split(Columns, ", ")
+	names = slices.Delete(names, when, when+1)
+	kinds := make([]string, len(names))
+	for n := range names {
+		kinds[n] = fmt.Sprintf("(SELECT $%d::text[])", first+n)
 	}
-	kinds := ""
-	for n := range texts {
-		kind, comma := "text", ", "
-		if n == 0 {
-			comma = ""
-		}
-		if n == 2 {
-			kind, args = "timestamptz", append(args, at)
-		} else {
-			args = append(args, texts[n])
-		}
-		kinds += fmt.Sprintf("%s$%d::%s[]", comma, first+n, kind)
+	item = "unnest(" + strings.Join(kinds, ", ") + ") AS e (" + strings.Join(names, ", ") + ")"
+	return "e.id, e.workspace_id, " + at + ", e.event, e.actor_kind, e.actor_id, e.actor_name, e.subject, e.ip, e.user_agent, e.detail::jsonb", item
+}
+
+// Texts are events, each a Row, as the arguments of Item.
+func Texts(rows [][]any) (args []any) {
+	if len(rows) == 0 {
+		return nil
 	}
-	return "e.id, e.workspace_id, e.at, e.event, e.actor_kind, e.actor_id, e.actor_name, e.subject, e.ip, e.user_agent, e.detail::jsonb",
-		"unnest(" + kinds + ") AS e (" + Columns + ")", args
+	for n := range rows[0] {
+		if n == when {
+			continue
+		}
+		texts := make([]string, len(rows))
+		for i, r := range rows {
+			texts[i], _ = r[n].(string)
+		}
+		args = append(args, texts)
+	}
+	return args
 }

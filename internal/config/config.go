@@ -16,6 +16,7 @@ import (
 // Database is where the data lies, checked.
 type Database struct {
 	URL     Secret
+	Direct  Secret // Postgres itself, where URL leads through a pooler; else empty
 	SQLite  bool
 	DataDir string
 	Keyset  string // file; for SQLite always set
@@ -81,6 +82,9 @@ func (s Store) Load() (Database, error) {
 	case !strings.HasPrefix(raw, "postgres://") && !strings.HasPrefix(raw, "postgresql://"):
 		return d, faultIn("database-url", "must begin with sqlite:// or postgres://")
 	}
+	if s.DatabaseDirectURL != s.DatabaseURL && !d.SQLite {
+		d.Direct = s.DatabaseDirectURL
+	}
 	if d.SQLite && d.Keyset == "" {
 		d.Keyset = filepath.Join(d.DataDir, "keyset.json")
 	}
@@ -92,7 +96,7 @@ func Load(s Store, w Web, lanIP func() (string, error)) (Config, error) {
 	l := &loader{}
 	db, err := s.Load()
 	l.keep(err)
-	c := Config{Database: db, DirectURL: w.DatabaseDirectURL, TLSCert: w.TLSCert, TLSKey: w.TLSKey, ACMEDomain: w.ACMEDomain, LAN: w.LAN,
+	c := Config{Database: db, DirectURL: db.Direct, TLSCert: w.TLSCert, TLSKey: w.TLSKey, ACMEDomain: w.ACMEDomain, LAN: w.LAN,
 		Brand: w.Brand, SMTPURL: w.SMTPURL, MailFrom: w.MailFrom}
 	if c.Brand == "" {
 		c.Brand = "Countersign"

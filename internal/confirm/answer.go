@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -53,7 +54,7 @@ func (s *Service) answer(ctx context.Context, req device.Signed, id string, a An
 		return "", false, err
 	}
 	if s.plainTap(req, ch, resp) {
-		if done, err := s.taps.Do(ctx, tap{req, id, ch.Action, a}); done || err != nil {
+		if done, err := s.taps.Do(ctx, tap{req, id, ch, a}); done || err != nil {
 			return Approved, done, err
 		}
 	}
@@ -100,8 +101,9 @@ func (s *Service) lockBefore(tx database.Tx, by actor.Actor, ch asked, resp resp
 	return nil
 }
 
-// asked is a challenge with what of its confirmation never changes.
+// asked is a challenge with what of its confirmation never changes, and where that stood.
 type asked struct {
+	Version         int64 // where it stood; read for plain taps alone
 	Challenge       string
 	ServerSig       []byte
 	Kid             string
@@ -236,7 +238,7 @@ func (s *Service) again(tx database.Tx, r row, resp response, a Answer) (State, 
 		first = Denied
 	}
 	if r.State == Denied && r.Reason == reasonTooMany {
-		if bytes.Equal(r.LastWrong, hash(a.Response)) {
+		if r.wrongBefore(hash(a.Response)) {
 			return "", ErrWrongCode.With("tries_left", 0), nil
 		}
 		return "", nil, answered(r)
@@ -321,11 +323,11 @@ func (s *Service) told(tx database.Tx, by actor.Actor, r row, event string, deta
 // wrongCode counts: three for a question, ten for a person across questions (SP 800-63B-4 §3.1.3.2), then a lock that grows.
 func (s *Service) wrongCode(tx database.Tx, by actor.Actor, d device.Device, r row, a Answer, now time.Time) (refused, err error) {
 	mark := hash(a.Response)
-	if bytes.Equal(mark, r.LastWrong) {
+	if r.wrongBefore(mark) {
 		return ErrWrongCode.With("tries_left", maxWrongCodes-r.WrongCodes), nil
 	}
 	left := maxWrongCodes - r.WrongCodes - 1
-	more := map[string]any{"wrong_codes": r.WrongCodes + 1, "last_wrong": mark}
+	more := map[string]any{"wrong_codes": r.WrongCodes + 1, "last_wrong": append(bytes.Clone(r.LastWrong), mark...)}
 	if left > 0 {
 		err = tx.Model(&row{}).Where("id = ? AND state = ?", r.ID, Pending).Updates(more).Error
 	} else {
@@ -341,6 +343,16 @@ func (s *Service) wrongCode(tx database.Tx, by actor.Actor, d device.Device, r r
 		return nil, err
 	}
 	return ErrWrongCode.With("tries_left", left), nil
+}
+
+// wrongBefore says whether an answer with this hash was counted already; there are three at most.
+func (r row) wrongBefore(mark []byte) bool {
+	for m := range slices.Chunk(r.LastWrong, len(mark)) {
+		if bytes.Equal(m, mark) {
+			return true
+		}
+	}
+	return false
 }
 
 // countWrong counts towards the person's lock. A new question never resets it; only a success does.

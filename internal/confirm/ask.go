@@ -107,12 +107,9 @@ func (s *Service) ask(tx database.Tx, by actor.Actor, a Ask, k asking) (View, er
 	if err := k.act.open(k.ws); err != nil {
 		return View{}, err
 	}
-	phones, err := device.ActiveOf(tx.DB, by.Workspace, by.Person)
+	phones, err := s.phonesOf(tx, by)
 	if err != nil {
 		return View{}, err
-	}
-	if len(phones) == 0 {
-		return View{}, ErrNoDevice
 	}
 	if k.seconds.needed && len(k.seconds.phones) == 0 {
 		return View{}, ErrNoSecond
@@ -144,6 +141,27 @@ func (s *Service) ask(tx database.Tx, by actor.Actor, a Ask, k asking) (View, er
 		return View{}, err
 	}
 	return s.withCode(tx, r, k.now)
+}
+
+// phonesOf are the phones that can answer: at least one. Those that a restore holds back cannot.
+func (s *Service) phonesOf(tx database.Tx, by actor.Actor) ([]device.Device, error) {
+	all, err := device.ActiveOf(tx.DB, by.Workspace, by.Person)
+	if err == nil && len(all) == 0 {
+		err = ErrNoDevice
+	}
+	var can []device.Device
+	var held error
+	for _, d := range all {
+		if no := s.Restored.CheckIn(tx, d.CreatedAt); no != nil {
+			held = no
+			continue
+		}
+		can = append(can, d)
+	}
+	if err == nil && len(can) == 0 {
+		err = held
+	}
+	return can, err
 }
 
 // question is what write needs to know beyond who asks.

@@ -209,6 +209,9 @@ func (s *Service) proven(tx database.Tx, by actor.Actor, r row) error {
 	if r.DecidedBy == nil {
 		return ErrNoSignature
 	}
+	if err := s.Restored.CheckIn(tx, r.CreatedAt); err != nil {
+		return err
+	}
 	if r.DecidedHow == byPasskey {
 		return s.passkeyProven(tx, by, r)
 	}

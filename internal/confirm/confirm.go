@@ -22,6 +22,7 @@ import (
 	"github.com/countersign/countersign/internal/outbox"
 	"github.com/countersign/countersign/internal/passkey"
 	"github.com/countersign/countersign/internal/push"
+	"github.com/countersign/countersign/internal/restored"
 	"github.com/countersign/countersign/internal/serverkeys"
 	"github.com/countersign/countersign/internal/signing"
 	"github.com/countersign/countersign/internal/vault"
@@ -113,6 +114,8 @@ type Deps struct {
 	// SignOut ends the sign-in that asked, in the transaction in which somebody reports its question.
 	SignOut func(tx database.Tx, workspace string, session []byte) error
 	Log     *slog.Logger
+	// Restored holds back what was asked, and what answers, of before a restore; nil holds nothing back.
+	Restored *restored.Gate
 }
 
 // Service is the confirmations of all workspaces. Make it with New.
@@ -137,6 +140,7 @@ func New(d Deps) *Service {
 	s.gather()
 	d.Outbox.Handle(taskPush, s.push)
 	d.Outbox.Handle(taskWithdraw, s.withdraw)
+	d.Outbox.HandleLast(taskNews, s.news)
 	return s
 }
 
@@ -191,7 +195,7 @@ type row struct {
 	Reason          string
 	Version         int64
 	WrongCodes      int
-	LastWrong       []byte
+	LastWrong       []byte // the hashes of the wrong answers, one after the other
 	Resends         int
 	PushedAt        *time.Time
 	CreatedAt       time.Time

@@ -141,6 +141,10 @@ func TestWrongCodes(t *testing.T) {
 		if f := refused(t, confirm.ErrWrongCode, err); f.Fields["tries_left"] != 1 {
 			t.Errorf("tries left %v, want 1", f.Fields["tries_left"])
 		}
+		_, err = phone.Send(v.ID, first) // not the last one, and still not a new one
+		if f := refused(t, confirm.ErrWrongCode, err); f.Fields["tries_left"] != 1 {
+			t.Errorf("the first again: tries left %v, want 1", f.Fields["tries_left"])
+		}
 		third := phone.Answer(v.ID, "approve", "99999x", "", phone.UV)
 		for range 2 {
 			_, err = phone.Send(v.ID, third)

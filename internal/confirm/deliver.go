@@ -3,6 +3,7 @@ package confirm
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,8 +20,14 @@ const (
 	taskWithdraw = "confirm.withdraw"
 )
 
+// withdrawFor is how long it is tried to take a question back.
+const withdrawFor = 5 * time.Minute
+
 // firstRetry is when a push that could not be sent is tried again, where the service does not say.
 const firstRetry = 2 * time.Second
+
+// maxTries is how often one push is sent, where its service does not answer or asks to wait.
+const maxTries = 2
 
 type pushTask struct {
 	Workspace    string `json:"ws"`
@@ -41,17 +48,16 @@ func (s *Service) addWithdraw(tx database.Tx, r row, now time.Time) error {
 	if r.PushedAt == nil {
 		return nil
 	}
-	t, err := withdrawal(r, now)
+	b, err := withdrawal(r.WorkspaceID, r.ID)
 	if err != nil {
 		return err
 	}
-	return s.Outbox.Add(tx, t.Kind, t.Payload, t.Now, t.GiveUpAt)
+	return s.Outbox.Add(tx, taskWithdraw, b, now, now.Add(withdrawFor))
 }
 
 // withdrawal is the task that takes a question back.
-func withdrawal(r row, now time.Time) (outbox.Planned, error) {
-	b, err := json.Marshal(pushTask{Workspace: r.WorkspaceID, Confirmation: r.ID})
-	return outbox.Planned{Kind: taskWithdraw, Payload: b, Now: now, GiveUpAt: now.Add(5 * time.Minute)}, err
+func withdrawal(workspace, id string) ([]byte, error) {
+	return json.Marshal(pushTask{Workspace: workspace, Confirmation: id})
 }
 
 // push is the handler of taskPush: it sends one push, then writes down how that went. Sent twice after a crash, it replaces itself on the
@@ -94,9 +100,19 @@ func (s *Service) push(ctx context.Context, t outbox.Task) error {
 		return s.note(tx, r, d.ID, how, res.Reason, found.now)
 	})
 	if err == nil && res.Outcome == push.Retry {
-		return outbox.Again{After: max(res.RetryAfter, firstRetry<<min(t.Attempts, 5)), Reason: string(d.Push.Kind) + " " + res.Reason}
+		return onceMore(t, *d.Push, res)
 	}
 	return err
+}
+
+// onceMore says when a push that could not be sent is tried a second time. After that the dialog's word stands, "not delivered": what a service
+// may have taken without saying so is not sent again and again, and the person can send it anew (protocol.md §7.1).
+func onceMore(t outbox.Task, to push.Address, res push.Result) error {
+	reason := string(to.Kind) + " " + res.Reason
+	if t.Attempts+1 >= maxTries && res.Reason != noLine.Reason {
+		return errors.New(reason + ": given up")
+	}
+	return outbox.Again{After: max(res.RetryAfter, firstRetry<<min(t.Attempts, 5)), Reason: reason}
 }
 
 // deliver sends one push. An iPhone that is only being paired may have named the wrong one of Apple's two environments: the other is tried

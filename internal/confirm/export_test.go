@@ -17,7 +17,11 @@ type Tapped struct {
 func (s *Service) Together(ctx context.Context, taps []Tapped) ([]bool, error) {
 	all := make([]tap, len(taps))
 	for i, t := range taps {
-		all[i] = tap{t.Req, t.ID, RevealToken, t.Answer}
+		ch, err := s.asked(ctx, t.Req.Actor, t.ID)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = tap{t.Req, t.ID, ch, t.Answer}
 	}
 	return s.approveTogether(ctx, all)
 }

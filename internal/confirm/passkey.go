@@ -103,6 +103,9 @@ func (s *Service) AnswerPasskey(ctx context.Context, by actor.Actor, id, ceremon
 		if !r.signedBy(e) { // begun for another confirmation
 			return passkey.ErrWrong
 		}
+		if err := s.Restored.CheckIn(tx, e.Passkey.CreatedAt); err != nil {
+			return err
+		}
 		err = set(tx, r, Approved, map[string]any{"decided_at": now, "decided_by": e.Passkey.ID, "decided_name": e.Passkey.Name, "decided_how": byPasskey,
 			"decided_response": e.Response, "decided_sig": e.Signature})
 		if err != nil {

@@ -138,6 +138,25 @@ func TestAServiceThatIsDownIsAskedAgain(t *testing.T) {
 		v := p.until(t, ask(t, p.World, p.ana), delivery("failed"))
 		p.delivered(t, v.ID)
 		p.until(t, v, delivery("sent"))
+
+		before := p.fake.Requests(registration)
+		p.fake.Script(registration, fakepush.Step{Do: "UNAVAILABLE", RetryAfter: 1}, fakepush.Step{Do: "UNAVAILABLE", RetryAfter: 1})
+		other := p.ana
+		other.Session = []byte("another window of the same person")[:32]
+		v, _, err := p.Confirms.Ask(p.Ctx, other, confirm.Ask{Action: confirm.RevealToken})
+		if err != nil {
+			t.Fatal(err)
+		}
+		apitest.Until(t, "after the second try nobody goes on", func() bool {
+			stats, err := p.Outbox.Stats(p.Ctx)
+			return err == nil && stats.Dead == 1 && stats.Waiting == 0
+		})
+		if n := p.fake.Requests(registration) - before; n != 2 {
+			t.Errorf("a service that stays down was asked %d times, want 2", n)
+		}
+		if v, err = p.Confirms.View(p.Ctx, other, v.ID); err != nil || v.Devices[0].Delivery != "failed" || v.State != confirm.Pending {
+			t.Errorf("the dialog says %+v of %s, %v", v.Devices, v.State, err)
+		}
 	})
 }
 

@@ -123,6 +123,7 @@ func (s *Service) pushableTogether(ctx context.Context, tasks []pushTask) ([]*pu
 }
 
 const (
+	notifyAll  = "SELECT pg_notify(n.channel, n.payload) FROM unnest($1::text[], $2::text[]) AS n (channel, payload)"
 	lockPushed = "SELECT id, version FROM confirmations WHERE id = ANY($1) AND state = 'pending' ORDER BY id FOR NO KEY UPDATE"
 	notePushed = `WITH noted AS (UPDATE challenges ch SET delivery = 'sent', delivery_at = k.at, detail = ''
 			FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS k (confirmation, device, at)
@@ -133,7 +134,7 @@ const (
 // sentTogether writes down, for a batch of pushes that their providers took, what Devices.Pushed and note would one after the other: in one
 // transaction of two round trips, phones before confirmations, each in the order of ids.
 func (s *Service) sentTogether(ctx context.Context, all []sent) ([]struct{}, error) {
-	var told later
+	var told hints
 	err := s.DB.Pipelined(ctx, func(c *pgx.Conn) error {
 		pending, err := s.lockSent(ctx, c, all)
 		if err != nil {
@@ -168,6 +169,21 @@ func (s *Service) sentTogether(ctx context.Context, all []sent) ([]struct{}, err
 		f()
 	}
 	return make([]struct{}, len(all)), nil
+}
+
+// hints is a transaction as a bus sees it: what is to be notified in it, and done after it.
+type hints struct {
+	channels, payloads []string
+	after              []func()
+}
+
+// AfterCommit is hub.Tx.
+func (h *hints) AfterCommit(f func()) { h.after = append(h.after, f) }
+
+// Notify is hub.Tx.
+func (h *hints) Notify(channel, payload string) error {
+	h.channels, h.payloads = append(h.channels, channel), append(h.payloads, payload)
+	return nil
 }
 
 // lockSent begins the transaction, writes down that the phones' addresses work, and locks the confirmations that are still open.

@@ -39,8 +39,15 @@ func TestARequestThatThePersonDoesNotKnowIsALever(t *testing.T) {
 				if _, err := phone.Approve(third.ID, third.Code); err != nil {
 					t.Fatal(err)
 				}
+				refused(t, confirm.ErrNotReported, w.Confirms.Annotate(w.Ctx, phone.Actor(ana), v.ID, "too soon"))
 				state, err := phone.Deny(v.ID, "not_me")
 				must(t, confirm.Denied, state, err)
+				for _, bad := range []string{"", " \n", strings.Repeat("x", 501), "\xff"} {
+					refused(t, confirm.ErrNote, w.Confirms.Annotate(w.Ctx, phone.Actor(ana), v.ID, bad))
+				}
+				must(t, true, true, w.Confirms.Annotate(w.Ctx, phone.Actor(ana), v.ID, "I was\n at lunch."))
+				refused(t, confirm.ErrNoted, w.Confirms.Annotate(w.Ctx, phone.Actor(ana), v.ID, "and another"))
+				must(t, 1, count(t, w, ana, v.ID, "confirmation.report_noted"), nil)
 				state, err = phone.Deny(v.ID, "not_me") // the lever is pulled once
 				must(t, confirm.Denied, state, err)
 

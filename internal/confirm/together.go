@@ -3,8 +3,9 @@ package confirm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,17 +16,20 @@ import (
 	"github.com/countersign/countersign/internal/device"
 	"github.com/countersign/countersign/internal/failpoint"
 	"github.com/countersign/countersign/internal/fault"
+	"github.com/countersign/countersign/internal/ident"
 	"github.com/countersign/countersign/internal/outbox"
 )
 
-// Most answers are one tap that approves one's own question. On Postgres those that wait at the same moment are decided together, in one
-// transaction of two round trips (docs/decisions/0011-group-commit.md). Only what is plain is done so. An answer to which anything stands
-// against (replayed, answered before, too late, locked, removed) is left as if it had not come, and goes the ordinary way, which knows every rule.
+// Most answers are one tap that approves one's own question. On Postgres those that wait at the same moment are decided together, in one statement
+// (docs/decisions/0011-group-commit.md). Only what is plain is done so. An answer to which anything stands against (replayed, answered before, too
+// late, locked, removed) is left as if it had not come, and goes the ordinary way, which knows every rule.
 
-// How many batches of one kind are under way at once: while one waits for the disk, the next is put together.
+// How many batches of one kind are under way at once: while one waits for the disk, the next is put together. Few are larger ones, and half of what
+// a statement costs does not depend on how many answers it decides; none of them waits for anybody's lock.
 const (
-	readLanes = 4
-	tapLanes  = 4
+	readLanes = 2
+	tapLanes  = 2
+	pushLanes = 4
 )
 
 // askedOf names the challenge of one phone.
@@ -33,10 +37,10 @@ type askedOf struct{ confirmation, device, workspace string }
 
 // tap is a plain approval whose signature is right.
 type tap struct {
-	req    device.Signed
-	id     string
-	action string
-	a      Answer
+	req device.Signed
+	id  string
+	ch  asked
+	a   Answer
 }
 
 // gather makes what is done together; on SQLite, which has no round trips, nothing is.
@@ -46,8 +50,8 @@ func (s *Service) gather() {
 	}
 	s.reads = database.NewGather(readLanes, s.challengesOf)
 	s.taps = database.NewGather(tapLanes, s.approveTogether)
-	s.pushes = database.NewGather(readLanes, s.pushableTogether)
-	s.sents = database.NewGather(tapLanes, s.sentTogether)
+	s.pushes = database.NewGather(pushLanes, s.pushableTogether)
+	s.sents = database.NewGather(pushLanes, s.sentTogether)
 }
 
 // asked is challengeOf for an answer.
@@ -65,8 +69,8 @@ func (s *Service) asked(ctx context.Context, by actor.Actor, id string) (asked, 
 	return *ch, nil
 }
 
-const readAsked = `SELECT k.n, ch.challenge, ch.server_sig, ch.kid, c.mode, c.action, c.person_id, c.approvals_needed, w.same_network
-	FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS k (id, device, workspace, n)
+const readAsked = `SELECT k.n, ch.challenge, ch.server_sig, ch.kid, c.mode, c.action, c.version, c.person_id, c.approvals_needed, w.same_network
+	FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[])) WITH ORDINALITY AS k (id, device, workspace, n)
 	JOIN challenges ch ON ch.confirmation_id = k.id AND ch.device_id = k.device JOIN confirmations c ON c.id = k.id AND c.workspace_id = k.workspace
 	JOIN workspaces w ON w.id = k.workspace`
 
@@ -83,7 +87,7 @@ func (s *Service) challengesOf(ctx context.Context, of []askedOf) ([]*asked, err
 		}
 		var n int
 		var ch asked
-		_, err = pgx.ForEachRow(rows, []any{&n, &ch.Challenge, &ch.ServerSig, &ch.Kid, &ch.Mode, &ch.Action, &ch.PersonID, &ch.ApprovalsNeeded, &ch.SameNetwork}, func() error {
+		_, err = pgx.ForEachRow(rows, []any{&n, &ch.Challenge, &ch.ServerSig, &ch.Kid, &ch.Mode, &ch.Action, &ch.Version, &ch.PersonID, &ch.ApprovalsNeeded, &ch.SameNetwork}, func() error {
 			found := ch
 			found.ServerSig = slices.Clone(ch.ServerSig)
 			out[n-1] = &found
@@ -101,187 +105,183 @@ func (s *Service) plainTap(req device.Signed, ch asked, resp response) bool {
 
 // approveTogether decides a batch and says of each answer whether it was recorded and has decided. Where it was not, nothing of it is left.
 func (s *Service) approveTogether(ctx context.Context, taps []tap) ([]bool, error) {
-	b := decisions{s: s, taps: taps, done: make([]bool, len(taps)), kept: make([]bool, len(taps))}
-	order := make([]int, len(taps)) // of locking, the same for everybody; each confirmation once
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(x, y int) int { return strings.Compare(taps[x].id, taps[y].id) })
-	b.order = slices.CompactFunc(order, func(x, y int) bool { return taps[x].id == taps[y].id })
-	err := s.DB.Pipelined(ctx, func(c *pgx.Conn) error {
-		if err := b.lock(ctx, c); err != nil {
-			return err
+	done := make([]bool, len(taps))
+	of := make(map[string]*prepared, len(taps))
+	all := make([]*prepared, 0, len(taps))
+	for i, t := range taps {
+		if of[t.id] != nil { // each question once
+			continue
 		}
-		return b.write(ctx, c)
-	})
-	if database.Refused(err) {
-		return make([]bool, len(taps)), nil // the server has changed nothing: each goes the ordinary way, alone
+		p, err := s.prepare(i, t)
+		if err != nil {
+			return nil, err
+		}
+		of[t.id], all = p, append(all, p)
+	}
+	failpoint.Reach("to " + string(Approved))
+	over, err := s.approveThese(ctx, s.arguments(all))
+	if database.Refused(err) || errors.Is(err, errLate) {
+		return done, nil // nothing was changed: each goes the ordinary way, alone
 	}
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range b.later.after {
-		f()
+	for _, m := range over {
+		p := of[m.id]
+		done[p.n] = true
+		failpoint.Reach("decided")
+		for _, f := range p.hint.after {
+			f()
+		}
+		if m.pushed {
+			s.Outbox.Wake()
+		}
 	}
-	if b.withdraws {
-		s.Outbox.Wake()
-	}
-	return b.done, nil
+	return done, nil
 }
 
-// decisions is a batch under way.
-type decisions struct {
-	s         *Service
-	taps      []tap
-	order     []int
-	kept      []bool // recorded: the call is new and its phone is there
-	held      map[string]held
-	done      []bool
-	later     later
-	withdraws bool
+// approveAll decides: it shares the phones, locks the questions when all phones are shared, and reads a clock behind each lock. It waits for nobody:
+// what somebody else holds does not fit. What fits then moves; its call is recorded, its audit written, it is taken back from other phones, and
+// dialogs are told, each only for what has moved. A call that came before is refused by its key, and the batch with it. Arrays are given as
+// (SELECT $n): Postgres then plans for any length, once, and not anew for each.
+const approveAll = `WITH phones AS MATERIALIZED (%[1]s),
+	held AS MATERIALIZED (SELECT id, workspace_id, person_id, state, version, expires_at FROM confirmations
+		WHERE id = ANY((SELECT $2::text[])::text[]) AND (SELECT count(*) FROM phones) > 0 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED),
+	timed AS MATERIALIZED (SELECT held.*, clock_timestamp() AS clock FROM held),
+	fits AS MATERIALIZED (SELECT k.*, t.clock, t.clock + $3::interval AS at, t.expires_at AS ends
+		FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $4::text[]), (SELECT $5::text[]), (SELECT $6::text[]), (SELECT $7::bigint[]),
+			(SELECT $8::bytea[]), (SELECT $9::bytea[]), (SELECT $10::bytea[]), (SELECT $11::timestamptz[]), (SELECT $12::text[]), (SELECT $13::bytea[]),
+			(SELECT $14::text[]), (SELECT $15::text[]))
+			AS k (device, id, workspace, person, name, version, response, sig, jti, until, job, withdrawal, channel, payload)
+		JOIN timed t ON t.id = k.id JOIN phones p ON p.id = k.device
+		WHERE t.workspace_id = k.workspace AND t.person_id = k.person AND t.state = 'pending' AND t.version = k.version AND t.clock + $3::interval < t.expires_at
+			AND COALESCE((SELECT q.locked_until FROM confirmation_people q WHERE q.person_id = k.person) <= t.clock + $3::interval, true)),
+	moved AS (UPDATE confirmations c SET state = 'approved', version = c.version + 1, code_sealed = NULL, reason = '', decided_at = f.at,
+			decided_by = f.device, decided_name = f.name, decided_response = f.response, decided_sig = f.sig
+		FROM fits f WHERE c.id = f.id AND c.state = 'pending' AND c.version = f.version RETURNING c.id, c.pushed_at IS NOT NULL AS pushed),
+	kept AS (%[2]s SELECT f.device, f.jti, f.until FROM fits f JOIN moved m ON m.id = f.id),
+	told AS (INSERT INTO audit_events (%[3]s) SELECT %[4]s FROM %[5]s JOIN moved m ON m.id = e.subject JOIN fits f ON f.id = m.id),
+	withdrawn AS (%[6]s SELECT f.job, $16::text, f.withdrawal, f.at, f.at, f.at + $17::interval FROM fits f JOIN moved m ON m.id = f.id WHERE m.pushed)
+	SELECT m.id, m.pushed, f.clock, f.ends, CASE WHEN f.channel <> '' THEN pg_notify(f.channel, f.payload) IS NULL END AS said FROM moved m JOIN fits f ON f.id = m.id`
+
+// prepared is an answer with what is written where it decides.
+type prepared struct {
+	tap
+	n          int       // among those of its batch
+	until      time.Time // its call is remembered
+	jti        []byte
+	event      []any
+	withdrawal []byte
+	hint       later
 }
 
-const lockTaps = `WITH c AS MATERIALIZED (SELECT id, workspace_id, person_id, state, version, expires_at, decided_at, pushed_at FROM confirmations
-		WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE)
-	SELECT c.*, clock_timestamp() AS clock, (SELECT p.locked_until FROM confirmation_people p WHERE p.person_id = c.person_id) FROM c`
-
-// lock records the calls, which shares their phones, then locks the confirmations: phones before confirmations, as everywhere. Each row's clock
-// is read once the row is held.
-func (b *decisions) lock(ctx context.Context, c *pgx.Conn) error {
-	calls, ids := make([]device.Signed, len(b.order)), make([]string, len(b.order))
-	for n, i := range b.order {
-		calls[n], ids[n] = b.taps[i].req, b.taps[i].id
+func (s *Service) prepare(n int, t tap) (p *prepared, err error) {
+	p = &prepared{tap: t, n: n}
+	p.jti, p.until = t.req.Kept()
+	if p.event, err = audit.Row(t.req.Actor, "confirmation.approved", t.id, audit.Detail{"action": t.ch.Action}, time.Time{}); err != nil {
+		return p, err
 	}
-	b.held = make(map[string]held, len(ids))
-	first := &pgx.Batch{}
-	first.Queue("BEGIN")
-	device.RecordAll(first, calls, func(n int) { b.kept[b.order[n]] = true })
-	first.Queue(lockTaps, ids).Query(func(rows pgx.Rows) error {
-		var h held
-		_, err := pgx.ForEachRow(rows, []any{&h.Row.ID, &h.Row.WorkspaceID, &h.Row.PersonID, &h.Row.State, &h.Row.Version, &h.Row.ExpiresAt, &h.Row.DecidedAt,
-			&h.Row.PushedAt, &h.Clock, &h.LockedUntil}, func() error {
-			one := h
-			one.Clock = b.s.DB.At(h.Clock)
-			b.held[h.Row.ID] = one
-			return nil
+	if p.withdrawal, err = withdrawal(t.req.Actor.Workspace, t.id); err != nil {
+		return p, err
+	}
+	return p, s.Bus.Publish(&p.hint, Topic(t.id), t.ch.Version+1)
+}
+
+// column is one thing of each answer, as Postgres takes it.
+func column[T any](all []*prepared, of func(*prepared) T) []T {
+	out := make([]T, len(all))
+	for i, p := range all {
+		out[i] = of(p)
+	}
+	return out
+}
+
+// approving is approveAll, put together once.
+var approving = sync.OnceValue(func() string {
+	values, item := audit.Item("f.at", 18)
+	return fmt.Sprintf(approveAll, fmt.Sprintf(device.Sharing, "(SELECT $1::text[])::text[]"), device.Keeping, audit.Columns, values, item,
+		outbox.Adding)
+})
+
+// arguments are approving's.
+func (s *Service) arguments(all []*prepared) []any {
+	hints := func(of func(later) string) []string {
+		return column(all, func(p *prepared) string { return of(p.hint) })
+	}
+	args := []any{
+		column(all, func(p *prepared) string { return p.req.Device.ID }),
+		column(all, func(p *prepared) string { return p.id }),
+		s.DB.Ahead(),
+		column(all, func(p *prepared) string { return p.req.Actor.Workspace }),
+		column(all, func(p *prepared) string { return p.req.Actor.Person }),
+		column(all, func(p *prepared) string { return p.req.Device.Name }),
+		column(all, func(p *prepared) int64 { return p.ch.Version }),
+		column(all, func(p *prepared) []byte { return p.a.Response }),
+		column(all, func(p *prepared) []byte { return p.a.Sig }),
+		column(all, func(p *prepared) []byte { return p.jti }),
+		column(all, func(p *prepared) time.Time { return p.until }),
+		column(all, func(*prepared) string { return ident.New("job") }),
+		column(all, func(p *prepared) []byte { return p.withdrawal }),
+		hints(func(l later) string { return l.channel }),
+		hints(func(l later) string { return l.payload }),
+		taskWithdraw, withdrawFor,
+	}
+	events := audit.Texts(column(all, func(p *prepared) []any { return p.event })) // from $18 on
+	return database.Args(append(args, events...)...)
+}
+
+// moved is a question that was decided, at a clock of the database's.
+type moved struct {
+	id          string
+	pushed      bool
+	clock, ends time.Time
+}
+
+// approveThese sends approving, which commits by itself. Where a test may move the clock while the statement waits for a lock, it is committed only
+// if all of it is in time on that clock too.
+func (s *Service) approveThese(ctx context.Context, args []any) (all []moved, err error) {
+	if !s.DB.Moved() {
+		err = s.DB.Native(ctx, func(c *pgx.Conn) (err error) {
+			all, err = approve(ctx, c, args)
+			return err
 		})
+		return all, err
+	}
+	err = s.DB.Pipelined(ctx, func(c *pgx.Conn) (err error) {
+		if _, err = c.Exec(ctx, "BEGIN"); err != nil {
+			return err
+		}
+		if all, err = approve(ctx, c, args); err != nil {
+			return err
+		}
+		for _, m := range all {
+			if !s.DB.At(m.clock).Before(m.ends) {
+				return errLate
+			}
+		}
+		_, err = c.Exec(ctx, "COMMIT")
 		return err
 	})
-	return c.SendBatch(ctx, first).Close()
+	return all, err
 }
 
-// fits says whether nothing stands against an answer, now that its row is held.
-func (b *decisions) fits(t tap) (held, bool) {
-	h, found := b.held[t.id]
-	if !found || h.Row.WorkspaceID != t.req.Actor.Workspace || h.Row.PersonID != t.req.Actor.Person {
-		return h, false
-	}
-	locked := h.LockedUntil != nil && h.Clock.Before(*h.LockedUntil)
-	return h, h.Row.at(h.Clock).State == Pending && !locked
-}
+// errLate takes a batch back whose deadline has passed on a clock that no statement knows.
+var errLate = errors.New("late")
 
-const (
-	approveAll = `WITH moved AS (UPDATE confirmations c SET state = 'approved', version = c.version + 1, code_sealed = NULL, reason = '', decided_at = m.at,
-			decided_by = m.device, decided_name = m.name, decided_response = m.response, decided_sig = m.sig
-		FROM unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::bytea[], $7::bytea[]) AS m (id, version, at, device, name, response, sig)
-		WHERE c.id = m.id AND c.state = 'pending' AND c.version = m.version RETURNING c.id), `
-	notifyAll = "SELECT pg_notify(n.channel, n.payload) FROM unnest($1::text[], $2::text[]) AS n (channel, payload)"
-)
-
-// approvals are the columns of approveAll.
-type approvals struct {
-	ids, devices, names []string
-	versions            []int64
-	at                  []time.Time
-	responses, sigs     [][]byte
-	events              [][]any
-	withdraw            []outbox.Planned
-}
-
-// write moves what fits, with its audit and what follows, takes back the record of what does not, and commits.
-func (b *decisions) write(ctx context.Context, c *pgx.Conn) error {
-	var all approvals
-	var back []device.Signed
-	at := map[string]int{}
-	for _, i := range b.order {
-		t := b.taps[i]
-		h, fits := b.fits(t)
-		switch {
-		case !b.kept[i]:
-			continue
-		case !fits:
-			back = append(back, t.req)
-			continue
-		}
-		at[t.id] = i
-		if err := b.add(&all, t, h); err != nil {
-			return err
-		}
-	}
-	second := &pgx.Batch{}
-	if len(back) > 0 {
-		device.ForgetAll(second, back)
-	}
-	if len(all.ids) > 0 {
-		if err := b.queue(second, all, at); err != nil {
-			return err
-		}
-		failpoint.Reach("to " + string(Approved))
-	}
-	second.Queue("COMMIT")
-	return c.SendBatch(ctx, second).Close()
-}
-
-// add puts one answer among what is approved at the clock that was read behind its row's lock.
-func (b *decisions) add(all *approvals, t tap, h held) error {
-	d := t.req.Device
-	event, err := audit.Row(t.req.Actor, "confirmation.approved", t.id, audit.Detail{"action": t.action}, h.Clock)
+func approve(ctx context.Context, c *pgx.Conn, args []any) ([]moved, error) {
+	rows, err := c.Query(ctx, approving(), args...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	all.ids, all.versions, all.at = append(all.ids, t.id), append(all.versions, h.Row.Version), append(all.at, h.Clock)
-	all.devices, all.names = append(all.devices, d.ID), append(all.names, d.Name)
-	all.responses, all.sigs, all.events = append(all.responses, t.a.Response), append(all.sigs, t.a.Sig), append(all.events, event)
-	if h.Row.PushedAt != nil {
-		task, err := withdrawal(h.Row, h.Clock)
-		if err != nil {
-			return err
-		}
-		all.withdraw = append(all.withdraw, task)
-	}
-	return b.s.Bus.Publish(&b.later, Topic(t.id), h.Row.Version+1)
-}
-
-func (b *decisions) queue(second *pgx.Batch, all approvals, at map[string]int) error {
-	values, item, told := audit.Many(all.events, 8)
-	sql := approveAll + "told AS (INSERT INTO audit_events (" + audit.Columns + ") SELECT " + values + " FROM " + item + " JOIN moved ON moved.id = e.subject) SELECT id FROM moved"
-	args := append([]any{all.ids, all.versions, all.at, all.devices, all.names, all.responses, all.sigs}, told...)
-	second.Queue(sql, database.Args(args...)...).Query(func(rows pgx.Rows) error {
-		var id string
-		n := 0
-		_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
-			b.done[at[id]] = true
-			b.later.AfterCommit(func() { failpoint.Reach("decided") })
-			n++
-			return nil
-		})
-		if err == nil && n != len(all.ids) {
-			err = errors.New("a row that is held did not move")
-		}
-		return err
+	return pgx.CollectRows(rows, func(found pgx.CollectableRow) (m moved, err error) {
+		return m, found.Scan(&m.id, &m.pushed, &m.clock, &m.ends, nil)
 	})
-	b.withdraws = len(all.withdraw) > 0
-	b.s.Outbox.Queue(second, all.withdraw)
-	if len(b.later.channels) > 0 {
-		second.Queue(notifyAll, b.later.channels, b.later.payloads)
-	}
-	return nil
 }
 
 // later is the transaction as a bus sees it: what is to be notified in it, and done after it.
 type later struct {
-	channels, payloads []string
-	after              []func()
+	channel, payload string
+	after            []func()
 }
 
 // AfterCommit is hub.Tx.
@@ -289,6 +289,6 @@ func (l *later) AfterCommit(f func()) { l.after = append(l.after, f) }
 
 // Notify is hub.Tx.
 func (l *later) Notify(channel, payload string) error {
-	l.channels, l.payloads = append(l.channels, channel), append(l.payloads, payload)
+	l.channel, l.payload = channel, payload
 	return nil
 }

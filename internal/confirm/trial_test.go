@@ -4,8 +4,10 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/countersign/countersign/internal/confirm"
+	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/device"
 	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/fault"
@@ -33,6 +35,19 @@ func TestATestNotificationReachesOnesOwnPhoneAlone(t *testing.T) {
 			t.Fatalf("%+v %v", res, err)
 		}
 		if d := p.delivered(t, `"test"`); !strings.Contains(string(d.Payload), `"tst_`) {
+			t.Errorf("pushed %s", d.Payload)
+		}
+		err = p.DB.InTx(t.Context(), func(tx database.Tx) error {
+			now, err := tx.Now()
+			if err != nil {
+				return err
+			}
+			return p.Confirms.PushNews(tx, p.ana.Workspace, []string{ben.Person, p.ana.Person}, now, now.Add(time.Hour))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := p.delivered(t, `"news"`); !strings.Contains(string(d.Payload), `"nws_`) || strings.Contains(string(d.Payload), p.ana.Workspace) {
 			t.Errorf("pushed %s", d.Payload)
 		}
 		if d, err := device.Find(p.DB.Read(t.Context()), p.ana.Workspace, p.phone.ID); err != nil || d.PushState != "working" || d.Delivered == nil {

@@ -36,6 +36,9 @@ type DB struct {
 	url     string
 	file    string
 	clock   func(real time.Time) time.Time
+	moved   bool // clock may show anything
+	tracer  pgx.QueryTracer
+	direct  string // Postgres itself, where the address leads through a pooler
 	seen    lookedAt
 	turns   turns // for SQLite's writer
 	writer  *sql.DB
@@ -48,17 +51,28 @@ type Option func(*DB)
 
 // WithClockOffset moves the clock that judges deadlines; tests alone construct a database like this.
 func WithClockOffset(offset func() time.Duration) Option {
-	return func(db *DB) { db.clock = func(real time.Time) time.Time { return real.Add(offset()) } }
+	return WithMovedClock(func(real time.Time) time.Time { return real.Add(offset()) })
 }
 
 // WithMovedClock makes of every reading of the real clock another one; a test's clock that can be moved and stopped.
 func WithMovedClock(moved func(real time.Time) time.Time) Option {
-	return func(db *DB) { db.clock = moved }
+	return func(db *DB) { db.clock, db.moved = moved, true }
 }
 
 // WithClock puts a clock of the caller's own in the place of the one that judges deadlines, for a test in which time stands still.
 func WithClock(now func() time.Time) Option {
-	return func(db *DB) { db.clock = func(time.Time) time.Time { return now() } }
+	return WithMovedClock(func(time.Time) time.Time { return now() })
+}
+
+// BehindPooler says that the address leads through a pooler, which may lend another session for each transaction, and where Postgres itself is:
+// nothing is prepared on such a connection, and the schema is changed past it.
+func BehindPooler(direct string) Option {
+	return func(db *DB) { db.direct = direct }
+}
+
+// WithTracer lets tracer hear of every statement that goes to Postgres, however it is sent, with its context.
+func WithTracer(tracer pgx.QueryTracer) Option {
+	return func(db *DB) { db.tracer = tracer }
 }
 
 // Open opens "sqlite:///absolute/path", "sqlite://relative/path" or "postgres://…" and asserts that it behaves as this program needs.
@@ -152,6 +166,10 @@ func (db *DB) openPostgres(ctx context.Context, rawURL string) error {
 		return errors.New("database URL: not a Postgres address") // pgx repeats the password in its text
 	}
 	dial(pc)
+	pc.Tracer = db.tracer
+	if db.direct != "" {
+		pc.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
 	db.writer = stdlib.OpenDB(*pc, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
 		c.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
 		_, err := c.Exec(ctx, "SET lock_timeout = '5s'")

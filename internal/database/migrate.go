@@ -21,6 +21,14 @@ const lockPoll = 50 * time.Millisecond
 // Migrate brings the schema up to date and says how many steps it took and which version it is at now. Several processes may call it at
 // once: they wait for each other.
 func (db *DB) Migrate(ctx context.Context) (steps int, version int64, err error) {
+	if db.direct != "" { // the lock belongs to a session
+		past, err := Open(ctx, db.direct)
+		if err != nil {
+			return 0, 0, err
+		}
+		steps, version, err = past.Migrate(ctx)
+		return steps, version, errors.Join(err, past.Close())
+	}
 	unlock := func() error { return nil }
 	if db.Dialect == SQLite {
 		if unlock, err = fileLock(ctx, db.file+".lock"); err != nil {

@@ -220,6 +220,9 @@ func (s *Service) stretched(ctx context.Context, by actor.Actor, typed string) (
 	if err != nil || len(sets) == 0 {
 		return codeSetRow{}, nil, err
 	}
+	if err := s.Restored.Check(ctx, sets[0].CreatedAt); err != nil { // spent ones are whole again
+		return codeSetRow{}, nil, err
+	}
 	hash, err := s.Stretch(ctx, ident.NormalCode(typed), sets[0].Salt)
 	return sets[0], hash, err
 }

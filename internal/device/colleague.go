@@ -103,7 +103,8 @@ func Approvers(db *gorm.DB, workspace, person string) ([]Named, error) {
 		roles = append(roles, directory.Admin)
 	}
 	var out []Named
-	err = db.Raw(`SELECT p.id, p.name FROM people p WHERE p.workspace_id = ? AND p.id <> ? AND p.active AND p.deleted_at IS NULL AND p.role IN ?
+	err = db.Raw(`SELECT p.id, p.name FROM people p WHERE p.workspace_id = ? AND p.id <> ? AND p.active = true AND p.deleted_at IS NULL
+		AND p.role IN ('owner', 'super_admin', 'admin') AND p.role IN ? -- SQLite finds them by their index
 		AND EXISTS (SELECT 1 FROM devices d WHERE d.person_id = p.id AND d.state = ?) ORDER BY p.name, p.id LIMIT 50`, workspace, person, roles, Active).Scan(&out).Error
 	return out, err
 }

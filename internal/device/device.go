@@ -19,6 +19,7 @@ import (
 	"github.com/countersign/countersign/internal/hub"
 	"github.com/countersign/countersign/internal/notice"
 	"github.com/countersign/countersign/internal/push"
+	"github.com/countersign/countersign/internal/restored"
 	"github.com/countersign/countersign/internal/serverkeys"
 )
 
@@ -89,6 +90,8 @@ type Deps struct {
 	OnEnd   Ended
 	OnMatch Matching
 	Now     func() time.Time
+	// Restored holds back phones, and recovery codes, of before a restore; nil holds nothing back.
+	Restored *restored.Gate
 }
 
 // Service is the phones of all workspaces. Make it with New.

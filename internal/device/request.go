@@ -67,6 +67,9 @@ func (s *Service) Authenticate(ctx context.Context, r Request) (Signed, error) {
 	if at := time.Unix(h.unix, 0); now.Sub(at).Abs() > skew {
 		return Signed{}, ErrClockSkew.With("server_time", now)
 	}
+	if err := s.Restored.Check(ctx, d.CreatedAt); err != nil { // told to the phone itself alone: it has proven itself
+		return Signed{}, err
+	}
 	by := actor.Actor{Kind: actor.Device, Workspace: d.WorkspaceID, Person: d.PersonID, Name: d.Name, Device: d.ID, IP: r.IP, UserAgent: r.UserAgent}
 	return Signed{Actor: by, Device: d.device(), jti: h.jti, at: now, seen: d.LastSeenAt == nil || now.Sub(*d.LastSeenAt) > seenEvery}, nil
 }

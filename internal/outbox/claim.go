@@ -9,7 +9,6 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/countersign/countersign/internal/database"
-	"github.com/countersign/countersign/internal/ident"
 )
 
 const due = "dead_at IS NULL AND run_at <= ? AND (lease_until IS NULL OR lease_until < ?)"
@@ -103,25 +102,6 @@ func (o *Outbox) remove(ctx context.Context, ids []string) ([]struct{}, error) {
 	return out, o.db.InTx(ctx, func(tx database.Tx) error { return tx.Where("id IN ?", ids).Delete(&row{}).Error })
 }
 
-// Planned is a task for Queue.
-type Planned struct {
-	Kind          string
-	Payload       []byte
-	Now, GiveUpAt time.Time
-}
-
-// Queue is Add for tasks of a transaction on Postgres that the caller sends statement by statement; after its commit the caller calls Wake.
-func (o *Outbox) Queue(b *pgx.Batch, tasks []Planned) {
-	if len(tasks) == 0 {
-		return
-	}
-	n := len(tasks)
-	ids, kinds, payloads, now, end := make([]string, n), make([]string, n), make([][]byte, n), make([]time.Time, n), make([]time.Time, n)
-	for i, t := range tasks {
-		ids[i], kinds[i], payloads[i], now[i], end[i] = ident.New("job"), t.Kind, t.Payload, t.Now, t.GiveUpAt
-	}
-	b.Queue(`INSERT INTO outbox (id, kind, payload, created_at, run_at, give_up_at)
-		SELECT k.id, k.kind, k.payload, k.now, k.now, k.give_up_at
-		FROM unnest($1::text[], $2::text[], $3::bytea[], $4::timestamptz[], $5::timestamptz[]) AS k (id, kind, payload, now, give_up_at)`,
-		ids, kinds, payloads, now, end)
-}
+// Adding begins a statement of the caller's, on Postgres, that is Add for several tasks: what follows it selects, for each, an id, a kind, a payload,
+// when it was made, when it is due and when to give it up. After the commit the caller calls Wake.
+const Adding = "INSERT INTO outbox (id, kind, payload, created_at, run_at, give_up_at) "

@@ -26,6 +26,9 @@ const (
 	Body     = "Open to review"
 	DoneBody = "Already answered"
 	TestBody = "Test: notifications reach this phone"
+
+	NewsTitle = "Countersign"
+	NewsBody  = "Open to see what is new"
 )
 
 // Type says what a message is for.
@@ -35,6 +38,7 @@ const (
 	Confirm Type = "confirm" // a question waits
 	Done    Type = "done"    // it no longer does: take the notification away
 	Test    Type = "test"    // nothing waits; the person wants to see whether a notification arrives
+	News    Type = "news"    // nothing is asked; there is a notice to read
 )
 
 // doneLife is how long a withdrawal is worth delivering: a phone that shows the question and then loses its network should still
@@ -55,7 +59,7 @@ var plainID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // Validate refuses what no service could carry: an unknown type or an id that does not fit a header.
 func (m Message) Validate() error {
 	switch {
-	case m.Type != Confirm && m.Type != Done && m.Type != Test:
+	case m.Type != Confirm && m.Type != Done && m.Type != Test && m.Type != News:
 		return errors.New("push: unknown message type")
 	case !plainID.MatchString(m.Confirmation):
 		return errors.New("push: confirmation is not an id")
@@ -92,7 +96,7 @@ type donePayload struct {
 
 const version = 1
 
-// Payload is the JSON that the companion reads, {t:"confirm",v:1,cid,ws,exp}, {t:"done",cid} or {t:"test",cid}, exp in Unix seconds (wire.md §4).
+// Payload is the JSON that the companion reads, {t:"confirm",v:1,cid,ws,exp}, {t:"done",cid}, {t:"test",cid} or {t:"news",cid}, exp in Unix seconds (wire.md §4).
 func (m Message) Payload() []byte {
 	var v any = donePayload{T: m.Type, CID: m.Confirmation}
 	if m.Type == Confirm {

@@ -89,6 +89,8 @@ func TestValidateMessage(t *testing.T) {
 		{"a question without workspace", push.Message{Type: push.Confirm, Confirmation: "c", Expires: now}, false},
 		{"a question without end", push.Message{Type: push.Confirm, Confirmation: "c", Workspace: "w"}, false},
 		{"a test", push.Message{Type: push.Test, Confirmation: "c", Expires: now}, true},
+		{"news", push.Message{Type: push.News, Confirmation: "c", Expires: now}, true},
+		{"news without end", push.Message{Type: push.News, Confirmation: "c"}, false},
 		{"a test without end", push.Message{Type: push.Test, Confirmation: "c"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -135,7 +135,8 @@ func (r tokenRow) token() Token {
 func about(workspace, id string) string { return "scim_token|" + workspace + "|" + id }
 
 // Authenticate says for which workspace raw is a live token. Every failure is ErrToken, but for a live token that is used from an address
-// outside its list: there it is ErrAddress, with whose token it was. Where the call comes from stands in the context (CalledFrom).
+// outside its list, where it is ErrAddress, with whose token it was, and for one that a restore holds back. Where the call comes from stands in
+// the context (CalledFrom).
 func (s *Service) Authenticate(ctx context.Context, raw string) (actor.Actor, error) {
 	if !wellFormed(raw) {
 		return actor.Actor{}, ErrToken
@@ -157,6 +158,9 @@ func (s *Service) Authenticate(ctx context.Context, raw string) (actor.Actor, er
 		if !t.Live(now) {
 			return actor.Actor{}, ErrToken
 		}
+	}
+	if err := s.restored.Check(ctx, t.CreatedAt); err != nil {
+		return actor.Actor{}, err
 	}
 	by := actor.Actor{Kind: actor.Provider, Workspace: t.Workspace, Token: t.ID, Name: "SCIM token …" + t.Hint}
 	if t.Addresses.Mode != AddressesOff {

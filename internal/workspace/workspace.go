@@ -18,6 +18,7 @@ import (
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/ident"
+	"github.com/countersign/countersign/internal/restored"
 	"github.com/countersign/countersign/internal/vault"
 )
 
@@ -66,15 +67,19 @@ type Workspace struct {
 
 // Service is the workspaces and their tokens. Make it with New.
 type Service struct {
-	db     *database.DB
-	vault  *vault.Vault
-	used   lastUse
-	claims claims
-	tell   func(database.Tx, Event) error // nil: nobody listens
+	db       *database.DB
+	vault    *vault.Vault
+	used     lastUse
+	claims   claims
+	tell     func(database.Tx, Event) error // nil: nobody listens
+	restored *restored.Gate                 // nil: nothing is held back
 }
 
 // New is the workspaces of db; v seals their tokens.
 func New(db *database.DB, v *vault.Vault) *Service { return &Service{db: db, vault: v} }
+
+// HoldBack lets tokens of before a restore wait until it is confirmed.
+func (s *Service) HoldBack(g *restored.Gate) { s.restored = g }
 
 type row struct {
 	ID                  string

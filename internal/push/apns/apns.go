@@ -126,6 +126,8 @@ func (s *Sender) Send(ctx context.Context, to push.Address, m push.Message) push
 		return s.deliver(ctx, env, question(to, m, expires))
 	case push.Test:
 		return s.deliver(ctx, env, trial(to, m, expires))
+	case push.News:
+		return s.deliver(ctx, env, news(to, m, expires))
 	}
 	r := s.deliver(ctx, env, withdrawal(to, m, expires))
 	if r.Outcome == push.Sent {

@@ -38,6 +38,13 @@ func trial(to push.Address, m push.Message, expires time.Time) *apns2.Notificati
 	return n
 }
 
+// news asks nothing; the app has the words.
+func news(to push.Address, m push.Message, expires time.Time) *apns2.Notification {
+	n := notification(to, m, expires)
+	n.Payload = payload(m, map[string]any{"alert": map[string]string{"title": push.NewsTitle, "body": push.NewsBody}, "sound": "default"})
+	return n
+}
+
 // withdrawal replaces the question by the same collapse id, without sound or light.
 func withdrawal(to push.Address, m push.Message, expires time.Time) *apns2.Notification {
 	n := notification(to, m, expires)

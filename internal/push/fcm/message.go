@@ -41,6 +41,8 @@ func apns(m push.Message, expires time.Time) *messaging.APNSConfig {
 	switch m.Type {
 	case push.Test:
 		aps = &messaging.Aps{Alert: &messaging.ApsAlert{Title: push.Title, Body: push.TestBody}, Sound: "default"}
+	case push.News:
+		aps = &messaging.Aps{Alert: &messaging.ApsAlert{Title: push.NewsTitle, Body: push.NewsBody}, Sound: "default"}
 	case push.Done:
 		// One FCM message is one APNs push, so the replacement text and the wake-up travel together.
 		priority = "5"
