@@ -53,8 +53,17 @@ func (s *Service) bringPeopleBack(tx database.Tx, by actor.Actor, r removalRow, 
 		return err
 	}
 	for some := range slices.Chunk(back, atOnce) {
-		err := tx.Exec("UPDATE people SET deleted_at = NULL, active = active_before, version = version + 1, updated_at = ? WHERE id IN ? AND workspace_id = ?",
-			now, some, by.Workspace).Error
+		err := counted(tx, by.Workspace, "people", func() (seen int64, err error) {
+			var sources []string
+			err = tx.Raw("UPDATE people SET deleted_at = NULL, active = active_before, version = version + 1, updated_at = ? WHERE id IN ? AND workspace_id = ? RETURNING source",
+				now, some, by.Workspace).Scan(&sources).Error
+			for _, source := range sources { // a directory that was turned off meanwhile has made them local
+				if Source(source) == Provider {
+					seen++
+				}
+			}
+			return seen, err
+		})
 		if err != nil {
 			return err
 		}
@@ -62,9 +71,9 @@ func (s *Service) bringPeopleBack(tx database.Tx, by actor.Actor, r removalRow, 
 	restored := make(map[string]bool, len(back))
 	for _, id := range back {
 		restored[id] = true
-		if err := audit.RecordAt(tx, by, "person.restored", id, audit.Detail{"removal": r.ID}, now); err != nil {
-			return err
-		}
+	}
+	if err := audit.RecordEach(tx, by, "person.restored", back, audit.Detail{"removal": r.ID}, now); err != nil {
+		return err
 	}
 	err = tx.Exec("UPDATE held_items SET outcome = 'restored' WHERE removal_id = ?", r.ID).Error
 	if err != nil {

@@ -1,9 +1,7 @@
 package directory
 
 import (
-	"cmp"
 	"encoding/base64"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,7 +32,7 @@ type Member struct {
 // Members is a page of people.
 type Members struct {
 	Items []Member
-	Next  string // cursor of the next page; "" on the last one
+	Next  string // cursor of the next page; "" on the last one. A page may be short, or empty, where many had to be looked through
 }
 
 // Choice says which people a list is of; the zero value of a field does not choose.
@@ -45,30 +43,12 @@ type Choice struct {
 	Team   string // id; its members
 	Active *bool
 	Among  []string // ids; nil does not choose, an empty list chooses nobody
-}
 
-// where adds everything but the text to a query of people.
-func (c Choice) where(find *gorm.DB, workspace string) *gorm.DB {
-	if c.Role != "" {
-		find = find.Where("role = ?", string(c.Role))
-	}
-	if c.Source != "" {
-		find = find.Where("source = ?", string(c.Source))
-	}
-	if c.Active != nil {
-		find = find.Where("active = ?", *c.Active)
-	}
-	if c.Among != nil {
-		find = find.Where("id IN ?", append([]string{""}, c.Among...)) // an empty list is no SQL
-	}
-	if c.Team != "" {
-		find = find.Where("id IN (SELECT person_id FROM team_members WHERE team_id = ? AND workspace_id = ?)", c.Team, workspace)
-	}
-	return find
+	reach reach // the usual one where it is empty
 }
 
 // List is a page of a workspace's people in the order they were added. With a text it is instead the first people, at most limit, whose userName,
-// e-mail address or name begins with it: each of the three is an index range, so searching never reads the whole workspace.
+// e-mail address or name begins with it. What it costs does not grow with the workspace: see choice.go.
 func List(db *gorm.DB, workspace string, choice Choice, after string, limit int) (Members, error) {
 	limit = pageSize(limit)
 	var rows []personRow
@@ -102,44 +82,6 @@ func FindMember(db *gorm.DB, workspace, id string) (Member, error) {
 	}
 	teams, err := teamsOf(db, workspace, []string{id})
 	return Member{Person: p, Teams: teams[id]}, err
-}
-
-func page(db *gorm.DB, workspace string, choice Choice, after string, limit int) ([]personRow, string, error) {
-	find := choice.where(db.Where("workspace_id = ? AND deleted_at IS NULL", workspace), workspace).Order("created_at, id").Limit(limit + 1)
-	if after != "" {
-		at, id, err := parseCursor(after)
-		if err != nil {
-			return nil, "", err
-		}
-		find = find.Where("(created_at, id) > (?, ?)", at, id)
-	}
-	var rows []personRow
-	if err := find.Find(&rows).Error; err != nil || len(rows) <= limit {
-		return rows, "", err
-	}
-	last := rows[limit-1]
-	return rows[:limit], cursor(last.CreatedAt, last.ID), nil
-}
-
-func search(db *gorm.DB, workspace, key string, choice Choice, limit int) ([]personRow, error) {
-	var rows []personRow
-	if !scim.Storable(key) {
-		return nil, nil
-	}
-	for _, column := range []string{"user_name_key", "email_key", "name_key"} {
-		var some []personRow
-		find := db.Where("workspace_id = ? AND deleted_at IS NULL AND "+column+" >= ? AND "+column+" < ?", workspace, key, key+"\U0010FFFF")
-		err := choice.where(find, workspace).Order(column).Limit(limit).Find(&some).Error
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, some...)
-	}
-	slices.SortFunc(rows, func(a, b personRow) int {
-		return cmp.Or(cmp.Compare(Key(a.Name), Key(b.Name)), cmp.Compare(a.ID, b.ID))
-	})
-	rows = slices.CompactFunc(rows, func(a, b personRow) bool { return a.ID == b.ID })
-	return rows[:min(limit, len(rows))], nil
 }
 
 func pageSize(limit int) int {

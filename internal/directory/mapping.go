@@ -342,12 +342,13 @@ func fieldChanges(row userRow, now, then []FieldValue) []FieldChange {
 // atATime is how many people are read at once where all of a workspace are looked at.
 const atATime = 500
 
-// eachUser goes over a workspace's directory people in the order of their ids.
+// eachUser goes over a workspace's directory people in the order in which they were added, along the index of that order.
 func eachUser(db *gorm.DB, workspace string, do func(userRow) error) error {
-	for last := ""; ; {
+	var last userRow
+	for {
 		var rows []userRow
-		err := db.Raw("SELECT "+userColumns+" FROM people r WHERE r.workspace_id = ? AND r.source = 'directory' AND r.deleted_at IS NULL AND r.id > ? ORDER BY r.id LIMIT ?",
-			workspace, last, atATime).Scan(&rows).Error
+		err := db.Raw("SELECT "+userColumns+" FROM people r"+database.Along(db, "people_order")+" WHERE r.workspace_id = ? AND r.source = 'directory' AND r.deleted_at IS NULL"+
+			" AND (r.created_at, r.id) > (?, ?) ORDER BY r.created_at, r.id LIMIT ?", workspace, last.CreatedAt, last.ID, atATime).Scan(&rows).Error
 		if err != nil {
 			return err
 		}
@@ -359,12 +360,18 @@ func eachUser(db *gorm.DB, workspace string, do func(userRow) error) error {
 		if len(rows) < atATime {
 			return nil
 		}
-		last = rows[len(rows)-1].ID
+		last = rows[len(rows)-1]
 	}
 }
 
 // SetMapping keeps a mapping and brings the names and addresses of everybody in line with it, in one transaction. It says of how many.
 func (s *Service) SetMapping(ctx context.Context, by actor.Actor, want AttributeMapping) (changed int, err error) {
+	return s.SetMappingIf(ctx, by, want, func(database.Tx) error { return nil })
+}
+
+// SetMappingIf is SetMapping where people's addresses, by which they sign in, may have to be confirmed: confirmed is run in the transaction if they
+// are fed otherwise than before, and its error takes everything back.
+func (s *Service) SetMappingIf(ctx context.Context, by actor.Actor, want AttributeMapping, confirmed func(database.Tx) error) (changed int, err error) {
 	r, err := s.rulesOf(ctx, by.Workspace)
 	if err != nil {
 		return 0, err
@@ -375,6 +382,9 @@ func (s *Service) SetMapping(ctx context.Context, by actor.Actor, want Attribute
 	}
 	err = s.db.InTx(ctx, func(tx database.Tx) error {
 		if err := asManager(tx, by); err != nil {
+			return err
+		}
+		if err := s.feedsOtherwise(tx, by.Workspace, want["email"], confirmed); err != nil {
 			return err
 		}
 		now, err := tx.Now()
@@ -402,6 +412,30 @@ func (s *Service) SetMapping(ctx context.Context, by actor.Actor, want Attribute
 		return audit.RecordAt(tx, by, "mapping.changed", by.Workspace, audit.Detail{"fields": sortedFields(want), "people": changed}, now)
 	})
 	return changed, err
+}
+
+// feedsOtherwise runs do if these sources of the address are not the ones that hold.
+func (s *Service) feedsOtherwise(tx database.Tx, workspace string, sources []string, do func(database.Tx) error) error {
+	var row rulesRow
+	if err := tx.Where("workspace_id = ?", workspace).Limit(1).Find(&row).Error; err != nil {
+		return err
+	}
+	own := AttributeMapping{}
+	if err := stored(row.Mapping, &own); err != nil {
+		return err
+	}
+	if slices.Equal(addressSources(own["email"]), addressSources(sources)) {
+		return nil
+	}
+	return do(tx)
+}
+
+// addressSources are the sources that count where these are said.
+func addressSources(said []string) []string {
+	if len(said) == 0 {
+		return DefaultMapping["email"]
+	}
+	return said
 }
 
 func sortedFields(m AttributeMapping) []string {

@@ -9,8 +9,9 @@ func NamesOf(db *gorm.DB, workspace string, ids []string) (map[string]string, er
 		return out, nil
 	}
 	var found []struct{ ID, Name string }
-	err := db.Raw("SELECT id, name FROM people WHERE workspace_id = ? AND id IN ? UNION ALL SELECT id, display_name FROM teams WHERE workspace_id = ? AND id IN ?",
-		workspace, ids, workspace, ids).Scan(&found).Error
+	// COALESCE keeps SQLite from the indexes of the workspace, which would find everybody.
+	err := db.Raw("SELECT id, name FROM people WHERE COALESCE(workspace_id, '') = ? AND id IN ? UNION ALL"+
+		" SELECT id, display_name FROM teams WHERE COALESCE(workspace_id, '') = ? AND id IN ?", workspace, ids, workspace, ids).Scan(&found).Error
 	for _, f := range found {
 		out[f.ID] = f.Name
 	}

@@ -68,7 +68,7 @@ func ownerGone(tx database.Tx, by actor.Actor, p Person, now time.Time) error {
 // tellAll tells everybody active who has one of the roles.
 func tellAll(tx database.Tx, workspace string, roles []Role, kind string, params notice.Params, now time.Time) error {
 	var ids []string
-	err := tx.Raw("SELECT id FROM people WHERE workspace_id = ? AND role IN ('owner', 'super_admin', 'admin') AND role IN ? AND active AND deleted_at IS NULL",
+	err := tx.Raw("SELECT id FROM people WHERE workspace_id = ? AND role IN ('owner', 'super_admin', 'admin') AND role IN ? AND active = true AND deleted_at IS NULL",
 		workspace, roles).Scan(&ids).Error
 	if err != nil {
 		return err

@@ -225,7 +225,7 @@ func lockWorkspace(tx database.Tx, workspace string) error {
 // keepAdmin refuses to lose a person who is the last active admin. The caller holds lockWorkspace.
 func keepAdmin(tx database.Tx, workspace, without string) error {
 	var other string // the roles are spelt out, so that both planners see that the partial index people_admins holds the answer
-	res := tx.Raw(`SELECT id FROM people WHERE workspace_id = ? AND role IN ('owner', 'super_admin', 'admin') AND active AND deleted_at IS NULL
+	res := tx.Raw(`SELECT id FROM people WHERE workspace_id = ? AND role IN ('owner', 'super_admin', 'admin') AND active = true AND deleted_at IS NULL
 		AND id <> ? LIMIT 1`, workspace, without).Scan(&other)
 	if res.Error == nil && other == "" {
 		return ErrLastAdmin

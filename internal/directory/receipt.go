@@ -158,7 +158,7 @@ func Offboardings(db *gorm.DB, workspace, person, after string, limit int) ([]Of
 	limit = pageSize(limit)
 	find := db.Where("workspace_id = ?", workspace).Order("ended_at DESC, id DESC").Limit(limit + 1)
 	if person != "" {
-		find = find.Where("person_id = ?", person)
+		find = find.Table("offboardings"+database.Along(db, "offboardings_person")).Where("person_id = ?", person)
 	}
 	if after != "" {
 		at, id, err := parseCursor(after)

@@ -21,6 +21,7 @@ type Change struct {
 	// Shown is the complete resource that the call answers with; nil for a deletion.
 	Shown                   scim.Resource
 	Added, Removed, Unknown int64 // members of a team; Unknown are kept until those people arrive
+	FellFrom, FellTo        int64 // members of a team before and after, where more than half have gone; 0 otherwise
 	At                      time.Time
 }
 
@@ -78,7 +79,7 @@ func changedUser(event string, r userRow, before, after, shown scim.Resource, at
 // changedTeam is the same for a team, whose members changed as m says.
 func changedTeam(event string, r teamRow, before, after scim.Resource, m membership, shown scim.Resource) Change {
 	return Change{Event: event, Kind: ChangedTeam, ID: r.ID, Key: r.DisplayNameKey, Name: r.DisplayName, Before: before, After: after, Shown: shown,
-		Added: m.added, Removed: m.removed, Unknown: m.unknown, At: m.now}
+		Added: m.added, Removed: m.removed, Unknown: m.unknown, FellFrom: m.before, FellTo: m.after, At: m.now}
 }
 
 // Named is the shown name of a person or team that SCIM sees, and the folded one; nothing where there is none. It serves logs: it never fails.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -112,10 +113,14 @@ type roleInput struct {
 // plan says what the rules make of the people among ids who are not as the rules want them.
 func (m RoleMapping) plan(db *gorm.DB, workspace string, ids []string, lock string) ([]RoleChange, error) {
 	var out []RoleChange
+	columns := userColumns
+	if !m.byAppRole() { // what is long and not looked at
+		columns = strings.Replace(columns, "r.attributes", "'{}' AS attributes", 1)
+	}
 	slices.Sort(ids)
 	for some := range slices.Chunk(slices.Compact(ids), atOnce) {
 		var rows []roleInput
-		err := db.Raw("SELECT "+userColumns+", r.role_mapped FROM people r WHERE r.id IN ? AND r.workspace_id = ? AND r.source = 'directory'"+
+		err := db.Raw("SELECT "+columns+", r.role_mapped FROM people r WHERE r.id IN ? AND COALESCE(r.workspace_id, '') = ? AND r.source = 'directory'"+
 			" AND r.role <> 'owner' AND r.deleted_at IS NULL ORDER BY r.id"+lock, some, workspace).Scan(&rows).Error
 		if err != nil {
 			return nil, err
@@ -248,7 +253,7 @@ func (s *Service) giveRole(tx database.Tx, by actor.Actor, c RoleChange, locked 
 
 // concerned are the people whose role one of two mappings may have a say in.
 func concerned(db *gorm.DB, dialect, workspace string, old, next RoleMapping) ([]string, error) {
-	sql, args := "SELECT id FROM people WHERE workspace_id = ? AND role_mapped AND deleted_at IS NULL", []any{workspace}
+	sql, args := "SELECT id FROM people"+database.Along(db, "people_role_mapped")+" WHERE workspace_id = ? AND role_mapped AND deleted_at IS NULL", []any{workspace}
 	if teams := append(old.teams(), next.teams()...); len(teams) > 0 {
 		sql += " UNION SELECT person_id FROM team_members WHERE team_id IN ? AND workspace_id = ?"
 		args = append(args, teams, workspace)

@@ -75,11 +75,11 @@ func (p *Provisioning) rewrite(tx database.Tx, by actor.Actor, r userRow, old, w
 	if err != nil {
 		return nil, err
 	}
-	if err := p.freeName(tx, r, c); err != nil {
-		return nil, err
-	}
 	now, err := tx.Now()
 	if err != nil {
+		return nil, err
+	}
+	if err := p.freeName(tx, by, r, c, now); err != nil {
 		return nil, err
 	}
 	was, manager := r.person(), deref(r.ManagerID)
@@ -109,7 +109,7 @@ func (p *Provisioning) rewrite(tx database.Tx, by actor.Actor, r userRow, old, w
 }
 
 // freeName looks for another person with the new userName; the unique index is the last guard.
-func (p *Provisioning) freeName(tx database.Tx, r userRow, c personColumns) error {
+func (p *Provisioning) freeName(tx database.Tx, by actor.Actor, r userRow, c personColumns, now time.Time) error {
 	if c.userNameKey == r.UserNameKey {
 		return nil
 	}
@@ -117,7 +117,7 @@ func (p *Provisioning) freeName(tx database.Tx, r userRow, c personColumns) erro
 	err := tx.Raw("SELECT id FROM people WHERE workspace_id = ? AND user_name_key = ? AND deleted_at IS NULL AND id <> ?", r.WorkspaceID, c.userNameKey, r.ID).
 		Scan(&other).Error
 	if err == nil && other != "" {
-		return ErrUserNameTaken
+		return p.settle(tx, by, r, other, now)
 	}
 	return err
 }

@@ -76,6 +76,8 @@ func arrival(old *userRow) (event string, before scim.Resource, err error) {
 		return "person.created", nil, nil
 	case Source(old.Source) == Local:
 		event = "person.adopted"
+	case old.Active: // settled by hand, see Claim
+		event = "person.changed"
 	default:
 		event = "person.revived"
 	}
@@ -113,6 +115,8 @@ func (p *Provisioning) clash(tx database.Tx, workspace string, written scim.Reso
 		switch {
 		case r.UserNameKey == name && (Source(r.Source) == Local || !r.Active && same):
 			return r, nil
+		case r.UserNameKey == name && claims(tx, r.person(), wayOfArrival(r.person())):
+			return r, nil
 		case r.UserNameKey == name:
 			return nil, ErrUserNameTaken
 		case Source(r.Source) == Provider && r.Active:
@@ -145,9 +149,10 @@ func (p *Provisioning) insertUser(tx database.Tx, by actor.Actor, c personColumn
 
 // takeOver makes an existing person the one that was sent.
 func (p *Provisioning) takeOver(tx database.Tx, by actor.Actor, r userRow, c personColumns, now time.Time, locked bool) (userRow, error) {
-	event, was := "person.revived", r.person()
-	if was.Source == Local {
-		event = "person.adopted"
+	was := r.person()
+	event, _, err := arrival(&r)
+	if err != nil {
+		return r, err
 	}
 	r.Source = string(Provider)
 	if err := p.update(tx, by, &r, was, c, now, locked); err != nil {

@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"slices"
+	"strconv"
 
 	"gorm.io/gorm"
 
@@ -219,8 +220,8 @@ func (p *Provisioning) page(k *kind, from string, s statement, q Query, at posit
 		where, args = where+" AND "+behind, append(args, more...)
 	}
 	order, orderArgs := sorted.order()
-	args = append(append(args, orderArgs...), limit+1)
-	tail := " LIMIT ?"
+	args = append(args, orderArgs...)
+	tail := " LIMIT " + strconv.Itoa(limit+1) // as an argument it would have Postgres plan each page anew: any number might be a tenth of all rows
 	if at.id == "" && at.offset > 0 {
 		tail, args = tail+" OFFSET ?", append(args, at.offset)
 	}

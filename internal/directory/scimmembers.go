@@ -25,6 +25,7 @@ type membership struct {
 
 	added, removed int64
 	unknown        int64 // ids that name nobody yet and were not known to
+	before, after  int64 // members, where more than half have gone
 }
 
 func (m *membership) changed() bool { return m.added+m.removed > 0 }

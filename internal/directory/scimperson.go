@@ -65,11 +65,16 @@ func (r userRow) written() (scim.Resource, error) {
 	if err != nil {
 		return nil, fmt.Errorf("attributes of person %s: %w", r.ID, err)
 	}
+	r.columnsInto(res)
+	return res, nil
+}
+
+// columnsInto adds to attributes what clients have written that lies in columns.
+func (r userRow) columnsInto(res scim.Resource) {
 	res["userName"], res["active"] = r.UserName, r.Active
 	if r.ExternalID != nil {
 		res["externalId"] = *r.ExternalID
 	}
-	return res, nil
 }
 
 // user is the complete resource.

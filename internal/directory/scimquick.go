@@ -21,11 +21,12 @@ import (
 // something was changed; the caller does not try again.
 type Quick struct {
 	p        *Provisioning
-	lockUser string // the statement that locks and reads a person
+	lockMany string // the statement that locks and reads people
 	unbound  string // the statement that finds people with nothing to end, see Service.unbound
 	creates  *database.Gather[newPerson, bool]
 	patches  *database.Gather[userPatch, *patchedUser]
 	members  *database.Gather[memberPatch, *patchedTeam]
+	finds    *database.Gather[find, fewPeople]
 }
 
 // How many batches of one kind are under way at once: while some wait for the disk, others are put together. More of them would be smaller, and
@@ -34,6 +35,7 @@ type Quick struct {
 const (
 	lanes       = 3
 	memberLanes = 2
+	findLanes   = 2
 )
 
 // Quick gives nil where there is nothing to win: SQLite lives in the process and has no round trips.
@@ -42,10 +44,11 @@ func (p *Provisioning) Quick() *Quick {
 		return nil
 	}
 	q := &Quick{p: p, unbound: p.s.unbound()}
-	q.lockUser = numbered(p.selectUsers(scim.Projection{}) + " WHERE r.id = ? AND " + visible + " AND " + live + " FOR UPDATE OF r")
+	q.lockMany = p.lockMany()
 	q.creates = database.NewGather(lanes, q.insert)
 	q.patches = database.NewGather(lanes, q.patch)
 	q.members = database.NewGather(memberLanes, q.patchMembers)
+	q.finds = database.NewGather(findLanes, q.find)
 	return q
 }
 
@@ -167,21 +170,12 @@ func (q *Quick) User(ctx context.Context, by actor.Actor, id string, projection 
 	if !scim.Storable(id) || !q.plain(ctx, by.Workspace) {
 		return nil, false
 	}
-	sql := oneUser
-	if projection.Wants("groups") {
-		sql = oneUserWithTeams
-	}
-	var r foundUser
-	err := q.p.s.db.Native(ctx, func(c *pgx.Conn) error {
-		if err := c.QueryRow(ctx, sql, id, by.Workspace, by.Token, by.Workspace).Scan(r.fields(sql == oneUserWithTeams)...); err != nil {
-			return err
-		}
-		return q.relate(ctx, c, []*foundUser{&r})
-	})
-	if err != nil {
+	teams := projection.Wants("groups")
+	got, err := q.finds.Do(ctx, find{by: by, sql: byID[teams], args: []any{id, by.Workspace}, teams: teams})
+	if err != nil || !got.live || len(got.rows) != 1 {
 		return nil, false
 	}
-	out, err := q.p.user(r.userRow)
+	out, err := q.p.user(got.rows[0].userRow)
 	return out, err == nil
 }
 
@@ -212,6 +206,9 @@ func (q *Quick) Users(ctx context.Context, by actor.Actor, query Query) (Page, b
 	if err != nil {
 		return Page{}, false
 	}
+	if query.Filter != nil && q.p.people.few(query.Filter) {
+		return q.fewUsers(ctx, by, query, at, limit)
+	}
 	withTeams := query.Projection.Wants("groups")
 	page, args, err := q.p.page(q.p.people, selectFound(withTeams), q.p.statement(by, q.p.people, query), query, at, limit)
 	if err != nil {
@@ -233,6 +230,7 @@ func (q *Quick) Users(ctx context.Context, by actor.Actor, query Query) (Page, b
 				if err := found.Scan(r.fields(withTeams)...); err != nil {
 					return err
 				}
+				r.decode()
 				rows = append(rows, r)
 			}
 			return found.Err()
@@ -255,7 +253,7 @@ func (q *Quick) paged(by actor.Actor, query Query, at position, limit int, rows 
 	out := Page{Start: at.offset + 1, Total: sum, Resources: make([]scim.Resource, len(rows))}
 	for i, r := range rows {
 		var err error
-		if out.Resources[i], err = q.p.user(r.userRow); err != nil {
+		if out.Resources[i], err = r.shown(q.p); err != nil {
 			return Page{}, false
 		}
 	}

@@ -2,7 +2,6 @@ package directory
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,21 +16,25 @@ type manyRows struct {
 	args []any
 }
 
-// unnest appends an unnest() of rows, whose values are of the same Go types in each, and says whether it could.
+// unnest appends rows, whose values are of the same Go types in each, as an item of FROM that ends with an unnest(), and says whether it could. The
+// arrays come out of a query of their own: where Postgres sees how short they are it takes a plan for that number to be cheaper than one for any, and
+// plans each time anew.
 func (m *manyRows) unnest(rows [][]any) bool {
-	m.sql.WriteString("unnest(")
+	var arrays, calls strings.Builder
 	for i := range rows[0] {
 		values, kind := arrayOf(rows, i)
 		if values == nil {
 			return false
 		}
 		if i > 0 {
-			m.sql.WriteString(", ")
+			arrays.WriteString(", ")
+			calls.WriteString(", ")
 		}
 		m.args = append(m.args, values)
-		m.sql.WriteString("$" + strconv.Itoa(len(m.args)) + "::" + kind + "[]")
+		fmt.Fprintf(&arrays, "$%d::%s[] AS a%d", len(m.args), kind, i)
+		fmt.Fprintf(&calls, "w.a%d", i)
 	}
-	m.sql.WriteString(")")
+	m.sql.WriteString("(SELECT " + arrays.String() + " OFFSET 0) w CROSS JOIN unnest(" + calls.String() + ")")
 	return true
 }
 
@@ -56,6 +59,25 @@ func arrayOf(rows [][]any, i int) (values any, kind string) {
 
 // texts is a column of text, or of text that may be missing.
 func texts(rows [][]any, i int) any {
+	out := make([]string, len(rows))
+	for n, r := range rows {
+		switch v := r[i].(type) {
+		case string:
+			out[n] = v
+		case *string:
+			if v == nil {
+				return missingTexts(rows, i)
+			}
+			out[n] = *v
+		default:
+			return nil
+		}
+	}
+	return out
+}
+
+// missingTexts are texts of which one is NULL; the driver takes longer for them.
+func missingTexts(rows [][]any, i int) any {
 	out := make([]*string, len(rows))
 	for n, r := range rows {
 		switch v := r[i].(type) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/countersign/countersign/internal/actor"
 	"github.com/countersign/countersign/internal/audit"
+	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/scim"
 )
 
@@ -57,7 +58,8 @@ func transaction(ctx context.Context, c *pgx.Conn, do func() error) error {
 	return err
 }
 
-// patch locks the people of a batch, changes them in memory and writes them, in one transaction and two round trips.
+// patch locks the people of a batch, changes them in memory and writes them, in one transaction and two round trips. However many they are, one
+// statement locks them, and one or two write.
 func (q *Quick) patch(ctx context.Context, calls []userPatch) ([]*patchedUser, error) {
 	out := make([]*patchedUser, len(calls))
 	order := inOrder(len(calls), func(i int) string { return calls[i].id }) // of locking, the same for everybody; each person once
@@ -71,12 +73,14 @@ func (q *Quick) patch(ctx context.Context, calls []userPatch) ([]*patchedUser, e
 			if err != nil {
 				return errOrdinary
 			}
-			batch := &pgx.Batch{}
+			var changes userChanges
 			for _, i := range order {
 				if rows[i] != nil {
-					out[i] = q.patchOne(batch, calls[i], *rows[i], now)
+					out[i] = q.patchOne(&changes, calls[i], *rows[i], now)
 				}
 			}
+			batch := &pgx.Batch{}
+			changes.queue(batch)
 			batch.Queue("COMMIT")
 			return c.SendBatch(ctx, batch).Close()
 		})
@@ -108,22 +112,25 @@ type lockedUser struct {
 func (q *Quick) lockUsers(ctx context.Context, c *pgx.Conn, calls []userPatch, order []int, rows []*lockedUser) error {
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN")
+	ids, workspaces, tokens := make([]string, len(order)), make([]string, len(order)), make([]string, len(order))
 	var ending []string
-	for _, i := range order {
-		by := calls[i].by
-		batch.Queue(q.lockUser, calls[i].id, by.Workspace, by.Token, by.Workspace).Query(func(found pgx.Rows) error {
-			for found.Next() {
-				rows[i] = &lockedUser{bound: true}
-				if err := found.Scan(rows[i].fields(true)...); err != nil {
-					return err
-				}
-			}
-			return found.Err()
-		})
+	for n, i := range order {
+		ids[n], workspaces[n], tokens[n] = calls[i].id, calls[i].by.Workspace, calls[i].by.Token
 		if q.unbound != "" && mayDeactivate(calls[i].ops) {
 			ending = append(ending, calls[i].id)
 		}
 	}
+	batch.Queue(q.lockMany, ids, workspaces, tokens).Query(func(found pgx.Rows) error {
+		for found.Next() {
+			var n int
+			r := &lockedUser{bound: true}
+			if err := found.Scan(append([]any{&n}, r.fields(true)...)...); err != nil {
+				return err
+			}
+			rows[order[n-1]] = r
+		}
+		return found.Err()
+	})
 	if len(ending) > 0 {
 		batch.Queue(q.unbound, ending).Query(func(found pgx.Rows) error {
 			free := map[string]bool{}
@@ -145,6 +152,14 @@ func (q *Quick) lockUsers(ctx context.Context, c *pgx.Conn, calls []userPatch, o
 	return c.SendBatch(ctx, batch).Close()
 }
 
+// lockMany locks and reads people in the order in which they are named: their ids, with the workspaces and tokens of who asks.
+func (p *Provisioning) lockMany() string {
+	one := strings.NewReplacer("k.id = ?", "k.id = a.token", "k.workspace_id = ?", "k.workspace_id = a.workspace", "= ?", "= a.workspace")
+	return "SELECT a.n, u.* FROM (SELECT $1::text[] AS a0, $2::text[] AS a1, $3::text[] AS a2 OFFSET 0) w" + // see manyRows.unnest
+		" CROSS JOIN unnest(w.a0, w.a1, w.a2) WITH ORDINALITY AS a (id, workspace, token, n) CROSS JOIN LATERAL (" +
+		p.selectUsers(scim.Projection{}) + " WHERE r.id = a.id AND " + one.Replace(visible+" AND "+live) + " FOR UPDATE OF r) u"
+}
+
 // mayDeactivate says whether operations may touch active.
 func mayDeactivate(ops []scim.Operation) bool {
 	return slices.ContainsFunc(ops, func(op scim.Operation) bool {
@@ -157,22 +172,15 @@ func (s *Service) unbound() string {
 	if len(s.traces) == 0 && len(s.onDeactivated)+len(s.witnesses) > 0 {
 		return ""
 	}
-	sql := "SELECT p.id FROM unnest($1::text[]) AS p (id)"
-	for i, trace := range s.traces {
-		sql += map[bool]string{true: " WHERE", false: " AND"}[i == 0] + " NOT EXISTS (" + strings.ReplaceAll(trace, "?", "p.id") + ")"
+	sql := "SELECT p.id FROM (SELECT $1::text[] AS a0 OFFSET 0) w CROSS JOIN unnest(w.a0) AS p (id)"
+	for i, trace := range s.traces { // OFFSET 0 keeps Postgres from planning a join of all that there is
+		sql += map[bool]string{true: " WHERE", false: " AND"}[i == 0] + " NOT EXISTS (" + strings.ReplaceAll(trace, "?", "p.id") + " OFFSET 0)"
 	}
 	return sql
 }
 
-const (
-	updatePlain = "UPDATE people SET name = ?, name_key = ?, email = ?, email_key = ?, external_id = ?, attributes = ?, search = ?, active = ?, version = ?, updated_at = ?" +
-		" WHERE id = ? RETURNING id"
-	// updateActive leaves alone what has not changed: then Postgres need not write the row's other indexes, nor its attributes.
-	updateActive = "UPDATE people SET active = ?, version = ?, updated_at = ? WHERE id = ? RETURNING id"
-)
-
-// patchOne changes one locked person and queues what is to be written; nil where that is not plain.
-func (q *Quick) patchOne(batch *pgx.Batch, call userPatch, locked lockedUser, now time.Time) *patchedUser {
+// patchOne changes one locked person and notes what is to be written; nil where that is not plain.
+func (q *Quick) patchOne(changes *userChanges, call userPatch, locked lockedUser, now time.Time) *patchedUser {
 	r := locked.userRow
 	if call.match.allows(r.Version) != nil {
 		return nil
@@ -215,19 +223,18 @@ func (q *Quick) patchOne(batch *pgx.Batch, call userPatch, locked lockedUser, no
 	if done.row, err = rowOf(call.ctx, changedUser(event, r, old, patched.Resource, done.out, now)); err != nil {
 		return nil
 	}
-	var receipt []beside
+	change := userChange{id: r.ID, event: told, row: done.row}
 	if was.Active && !r.Active {
-		values, err := q.p.s.receipt(call.ctx, call.by, r.person(), causeDeactivated, make([]int, len(q.p.s.witnesses)), now, now)
-		if err != nil {
+		if change.receipt, err = q.p.s.receipt(call.ctx, call.by, r.person(), causeDeactivated, make([]int, len(q.p.s.witnesses)), now, now); err != nil {
 			return nil
 		}
-		receipt = []beside{{"INSERT INTO " + receiptColumns + " SELECT " + marks(len(values)) + " FROM made", values}}
 	}
 	if slices.Equal(changed, []string{"active"}) {
-		tell(batch, updateActive, []any{r.Active, r.Version, now, r.ID}, told, done.row, receipt...)
+		change.args = database.Args(r.Active, r.Version, now, r.ID)
+		changes.active = append(changes.active, change)
 		return done
 	}
-	args := []any{c.name, c.nameKey, c.email, c.emailKey, c.externalID, c.attributes, c.search, c.active, r.Version, now, r.ID}
-	tell(batch, updatePlain, args, told, done.row, receipt...)
+	change.args = database.Args(c.name, c.nameKey, c.email, c.emailKey, c.externalID, c.attributes, c.search, c.active, r.Version, now, r.ID)
+	changes.plain = append(changes.plain, change)
 	return done
 }

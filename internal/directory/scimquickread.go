@@ -12,21 +12,30 @@ import (
 // managers than on the person, and many have neither.
 type foundUser struct {
 	userRow
-	teams []string // ids, deleted ones too, in no order
+	teams   []string // see selectFound and selectFew
+	decoded scim.Resource
+	failed  error
 }
 
-// selectFound is the SELECT of foundUser up to WHERE.
+// decode reads the attributes of a row of a page while the database still sends the rows behind it.
+func (r *foundUser) decode() { r.decoded, r.failed = scim.Decode([]byte(r.Attributes)) }
+
+// shown is the complete resource of a row that is decoded. It is made of what was decoded, so there is one.
+func (r *foundUser) shown(p *Provisioning) (scim.Resource, error) {
+	if r.failed != nil {
+		return nil, r.failed
+	}
+	r.columnsInto(r.decoded)
+	return p.complete(r.userRow, r.decoded)
+}
+
+// selectFound is the SELECT of foundUser up to WHERE; teams are their ids, deleted ones too, in no order.
 func selectFound(withTeams bool) string {
 	if withTeams {
-		return "SELECT " + userColumns + ", ARRAY(SELECT tm.team_id FROM team_members tm WHERE tm.person_id = r.id) FROM people r"
+		return "SELECT " + userColumns + ", ARRAY(SELECT tm.team_id FROM team_members tm WHERE tm.person_id = r.id) AS teams FROM people r"
 	}
 	return "SELECT " + userColumns + " FROM people r"
 }
-
-var (
-	oneUser          = numbered(selectFound(false) + " WHERE r.id = ? AND " + visible + " AND " + live)
-	oneUserWithTeams = numbered(selectFound(true) + " WHERE r.id = ? AND " + visible + " AND " + live)
-)
 
 func (r *foundUser) fields(withTeams bool) []any {
 	if withTeams {
@@ -35,7 +44,7 @@ func (r *foundUser) fields(withTeams bool) []any {
 	return r.columnFields()
 }
 
-// relate finds, in one round trip, the teams and managers of people who have any.
+// relate finds, in one round trip, the teams and managers of people who have any. What is asked for comes out of a query, see manyRows.unnest.
 func (q *Quick) relate(ctx context.Context, c *pgx.Conn, people []*foundUser) error {
 	var teams, managers []string
 	for _, r := range people {
@@ -48,30 +57,38 @@ func (q *Quick) relate(ctx context.Context, c *pgx.Conn, people []*foundUser) er
 		return nil
 	}
 	var order []string
-	shown, names := map[string]map[string]any{}, map[string]string{}
+	shown, names := map[string]map[string]any{}, map[[2]string]string{}
 	batch := &pgx.Batch{}
 	if len(teams) > 0 {
-		batch.Queue("SELECT id, display_name FROM teams WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY created_at, id", teams).Query(func(found pgx.Rows) error {
+		batch.Queue("SELECT id, display_name FROM teams WHERE id = ANY((SELECT $1::text[])::text[]) AND deleted_at IS NULL ORDER BY created_at, id", teams).Query(func(found pgx.Rows) error {
 			return each(found, func(id, name string) {
 				order, shown[id] = append(order, id), q.p.shownTeam(id, name)
 			})
 		})
 	}
 	if len(managers) > 0 {
-		workspace := people[0].WorkspaceID
-		batch.Queue("SELECT id, name FROM people WHERE id = ANY($1) AND COALESCE(workspace_id, '') = $2 AND source = 'directory' AND deleted_at IS NULL", managers, workspace).
-			Query(func(found pgx.Rows) error { return each(found, func(id, name string) { names[id] = name }) })
+		batch.Queue("SELECT id, COALESCE(workspace_id, ''), name FROM people WHERE id = ANY((SELECT $1::text[])::text[]) AND source = 'directory' AND deleted_at IS NULL", managers).
+			Query(func(found pgx.Rows) error {
+				var id, workspace, name string
+				_, err := pgx.ForEachRow(found, []any{&id, &workspace, &name}, func() error {
+					names[[2]string{workspace, id}] = name
+					return nil
+				})
+				return err
+			})
 	}
 	if err := c.SendBatch(ctx, batch).Close(); err != nil {
 		return err
 	}
 	for _, r := range people {
 		if r.ManagerID != nil {
-			if name, there := names[*r.ManagerID]; there {
+			if name, there := names[[2]string{r.WorkspaceID, *r.ManagerID}]; there {
 				r.ManagerName = &name
 			}
 		}
-		r.groups = inThatOrder(r.teams, order, shown)
+		if len(r.teams) > 0 {
+			r.groups = inThatOrder(r.teams, order, shown)
+		}
 	}
 	return nil
 }
@@ -89,9 +106,6 @@ func each(found pgx.Rows, do func(id, name string)) error {
 
 // inThatOrder are the teams among ids that are there.
 func inThatOrder(ids, order []string, shown map[string]map[string]any) []any {
-	if len(ids) == 0 {
-		return nil
-	}
 	mine := make(map[string]bool, len(ids))
 	for _, id := range ids {
 		mine[id] = true

@@ -206,6 +206,9 @@ func (p *Provisioning) rewriteTeam(tx database.Tx, by actor.Actor, r *teamRow, o
 	if err := watch.done(tx, &m); err != nil {
 		return "", m, err
 	}
+	if err := m.fell(); err != nil {
+		return "", m, err
+	}
 	changed := changedNames(old, patched.Resource)
 	switch {
 	case len(changed) > 0 || m.changed():

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/countersign/countersign/internal/actor"
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/dbtest"
 	"github.com/countersign/countersign/internal/directory"
@@ -67,9 +68,34 @@ func TestTotalsFollowEveryChange(t *testing.T) {
 		}
 		h.user(`{"userName":"after"}`)
 		check("after the fold")
+		for i := range 5 {
+			if err := h.p.DeleteUser(t.Context(), h.by, h.user(fmt.Sprintf(`{"userName":"mass%d"}`, i)), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		held, _, err := directory.Removals(db.Read(t.Context()), h.by.Workspace, true, "", 10)
+		if err != nil || len(held) != 1 {
+			t.Fatal(held, err)
+		}
+		owner := actor.Actor{Kind: actor.Operator, Workspace: h.by.Workspace, Name: "test"}
+		nothing := func(database.Tx) error { return nil }
+		if err := h.dir.KeepRemoval(t.Context(), owner, held[0].ID, nothing); err != nil {
+			t.Fatal(err)
+		}
+		check("a removal is kept")
+		h.user(`{"userName":"one more"}`)
+		check("counted by itself again")
 		_, page := h.names(directory.Query{Start: 1, Count: 2})
 		if want := h.number("SELECT count(*) FROM people WHERE workspace_id = ? AND source = 'directory' AND deleted_at IS NULL", h.by.Workspace); page.Total != want {
 			t.Errorf("a page says %d, want %d", page.Total, want)
+		}
+		for _, what := range []string{directory.KeepPeople, directory.RemovePeople} {
+			h.user(`{"userName":"last ` + what + `"}`)
+			h.group(`{"displayName":"last ` + what + `"}`)
+			if _, err := h.dir.TurnOff(t.Context(), owner, what, nothing); err != nil {
+				t.Fatal(err)
+			}
+			check("turned off: " + what)
 		}
 	})
 }

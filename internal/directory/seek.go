@@ -21,18 +21,35 @@ type Sought struct {
 	DeletedAt  *time.Time
 }
 
-const soughtMost = 10
+const (
+	soughtMost = 10
+	namedAlike = 100 // people with the same trait among whom the best are shown
+)
+
+// traits are the ways by which somebody may be sought, each with an index of its own: SQLite reads the whole table for an OR.
+var traits = []struct{ column, of string }{
+	{"p.user_name_key", isLive}, {"p.email_key", isLive}, {"p.external_id", isLive}, {"p.name_key", isLive},
+	{"p.user_name_key", isGone}, {"p.email_key", isGone}, {"p.external_id", isGone}, {"p.name_key", isGone},
+}
 
 // Seek looks for a person of a workspace by what people know of each other: userName, any e-mail address, externalId, id, or the whole name.
 func Seek(db *gorm.DB, workspace, text string) ([]Sought, error) {
 	text = strings.TrimSpace(text)
 	key := Key(text)
+	ids := "SELECT CAST(? AS text) AS id UNION SELECT id FROM (SELECT person_id AS id FROM person_emails WHERE workspace_id = ? AND value_key = ? LIMIT ?) o"
+	args := []any{text, workspace, key, namedAlike}
+	for _, t := range traits {
+		said := key
+		if t.column == "p.external_id" {
+			said = text
+		}
+		ids += " UNION SELECT id FROM (SELECT p.id FROM people p WHERE p.workspace_id = ? AND " + t.column + " = ? AND " + t.of + " LIMIT ?) o"
+		args = append(args, workspace, said, namedAlike)
+	}
 	var out []Sought
 	err := db.Raw("SELECT id, source, active, user_name, name, email, COALESCE(external_id, '') AS external_id, created_at, updated_at, deleted_at FROM people"+
-		" WHERE workspace_id = ? AND forgotten_at IS NULL AND (user_name_key = ? OR email_key = ? OR external_id = ? OR id = ? OR name_key = ?"+
-		" OR id IN (SELECT person_id FROM person_emails WHERE workspace_id = ? AND value_key = ?))"+
-		" ORDER BY CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END, active DESC, updated_at DESC LIMIT ?",
-		workspace, key, key, text, text, key, workspace, key, soughtMost).Scan(&out).Error
+		" WHERE id IN ("+ids+") AND workspace_id = ? AND forgotten_at IS NULL ORDER BY CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END, active DESC, updated_at DESC LIMIT ?",
+		append(args, workspace, soughtMost)...).Scan(&out).Error
 	return out, err
 }
 

@@ -43,16 +43,20 @@ type Stay struct {
 
 // LeavingOf says what turning the directory off would do when by does it. It changes nothing.
 func LeavingOf(db *gorm.DB, by actor.Actor) (Leaving, error) {
-	var n struct{ People, Active, Teams int }
-	err := db.Raw(`SELECT count(*) AS people, COALESCE(SUM(CASE WHEN active THEN 1 ELSE 0 END), 0) AS active,
-		(SELECT count(*) FROM teams t WHERE t.workspace_id = ? AND t.source = 'directory' AND t.deleted_at IS NULL) AS teams
-		FROM people WHERE workspace_id = ? AND source = 'directory' AND deleted_at IS NULL`, by.Workspace, by.Workspace).Scan(&n).Error
-	l := Leaving{People: n.People, Active: n.Active, Teams: n.Teams}
+	n, err := keptCounts(db, by.Workspace)
+	l := Leaving{People: n.People, Teams: n.Teams}
 	if err != nil {
 		return l, err
 	}
+	var off int
+	err = db.Raw("SELECT count(*) FROM people p"+database.Along(db, "people_inactive")+" WHERE p.workspace_id = ? AND "+isLive+" AND "+isInactive+" AND p.source = 'directory'", by.Workspace).Scan(&off).Error
+	if err != nil {
+		return l, err
+	}
+	l.Active = n.People - off
 	var rows []personRow
-	err = db.Where("workspace_id = ? AND source = 'directory' AND deleted_at IS NULL AND (role = 'owner' OR id = ?)", by.Workspace, by.Person).Order("id").Find(&rows).Error
+	err = db.Raw("SELECT "+memberColumns+" FROM (SELECT o.id FROM people o WHERE o.workspace_id = ? AND o.role = 'owner' AND o.deleted_at IS NULL UNION SELECT CAST(? AS text)) i"+
+		" CROSS JOIN people p WHERE p.id = i.id AND p.workspace_id = ? AND p.source = 'directory' AND "+isLive+" ORDER BY p.id", by.Workspace, by.Person, by.Workspace).Scan(&rows).Error
 	for _, r := range rows {
 		reason := "you"
 		if Role(r.Role) == Owner {
@@ -104,7 +108,10 @@ func (s *Service) TurnOff(ctx context.Context, by actor.Actor, what string, spen
 // makeLocal takes what is left from the directory.
 func makeLocal(tx database.Tx, workspace string, now time.Time) error {
 	for _, table := range []string{"people", "teams"} {
-		err := tx.Exec("UPDATE "+table+" SET source = 'local', version = version + 1, updated_at = ? WHERE workspace_id = ? AND source = 'directory' AND deleted_at IS NULL", now, workspace).Error
+		err := counted(tx, workspace, table, func() (int64, error) {
+			res := tx.Exec("UPDATE "+table+" SET source = 'local', version = version + 1, updated_at = ? WHERE workspace_id = ? AND source = 'directory' AND deleted_at IS NULL", now, workspace)
+			return -res.RowsAffected, res.Error
+		})
 		if err != nil {
 			return err
 		}
@@ -134,8 +141,11 @@ func (s *Service) removeAll(tx database.Tx, by actor.Actor, stays []Stay, now ti
 		for i, r := range some {
 			ids[i] = r.ID
 		}
-		err := tx.Exec("UPDATE people SET deleted_at = ?, active_before = active, active = ?, source = 'local', version = version + 1, updated_at = ? WHERE id IN ?",
-			now, false, now, ids).Error
+		err := counted(tx, by.Workspace, "people", func() (int64, error) {
+			res := tx.Exec("UPDATE people SET deleted_at = ?, active_before = active, active = ?, source = 'local', version = version + 1, updated_at = ? WHERE id IN ?",
+				now, false, now, ids)
+			return -res.RowsAffected, res.Error
+		})
 		if err != nil {
 			return err
 		}
@@ -143,11 +153,11 @@ func (s *Service) removeAll(tx database.Tx, by actor.Actor, stays []Stay, now ti
 		if err != nil {
 			return err
 		}
-		for _, r := range some {
-			r.Active = false
-			if err := s.removed(tx, by, r.person(), free[r.ID], now); err != nil {
-				return err
-			}
+		if err := s.removed(tx, by, some, free, now); err != nil {
+			return err
+		}
+		if err := audit.RecordEach(tx, by, "person.deleted", ids, nil, now); err != nil {
+			return err
 		}
 	}
 	return removeTeams(tx, by, now)
@@ -173,35 +183,43 @@ func (s *Service) free(tx database.Tx, ids []string) (map[string]bool, error) {
 	return out, nil
 }
 
-// removed does what ends with a person who has just been deleted, and writes the receipt.
-func (s *Service) removed(tx database.Tx, by actor.Actor, p Person, free bool, now time.Time) error {
-	if free && !p.Role.Admin() {
+// removed does what ends with people who have just been deleted, and writes their receipts: one by one for those with whom something may end, and
+// together for the many others.
+func (s *Service) removed(tx database.Tx, by actor.Actor, people []personRow, free map[string]bool, now time.Time) error {
+	var rows []string
+	var args []any
+	for _, r := range people {
+		r.Active = false
+		p := r.person()
+		if !free[p.ID] || p.Role.Admin() {
+			if err := s.offboard(tx, by, p, causeDeleted, now); err != nil {
+				return err
+			}
+			continue
+		}
 		values, err := s.receipt(tx.Statement.Context, by, p, causeDeleted, make([]int, len(s.witnesses)), now, now)
 		if err != nil {
 			return err
 		}
-		if err := tx.Exec("INSERT INTO "+receiptColumns+" VALUES ("+marks(len(values))+")", values...).Error; err != nil {
-			return err
-		}
-	} else if err := s.offboard(tx, by, p, causeDeleted, now); err != nil {
-		return err
+		rows, args = append(rows, "("+marks(len(values))+")"), append(args, values...)
 	}
-	return audit.RecordAt(tx, by, "person.deleted", p.ID, nil, now)
+	if len(rows) == 0 {
+		return nil
+	}
+	return tx.Exec("INSERT INTO "+receiptColumns+" VALUES "+strings.Join(rows, ", "), args...).Error
 }
 
 // removeTeams deletes the teams of the directory, to be restored as local ones.
 func removeTeams(tx database.Tx, by actor.Actor, now time.Time) error {
 	var ids []string
-	err := tx.Raw("UPDATE teams SET deleted_at = ?, source = 'local', version = version + 1, updated_at = ? WHERE workspace_id = ? AND source = 'directory'"+
-		" AND deleted_at IS NULL RETURNING id", now, now, by.Workspace).Scan(&ids).Error
+	err := counted(tx, by.Workspace, "teams", func() (int64, error) {
+		err := tx.Raw("UPDATE teams SET deleted_at = ?, source = 'local', version = version + 1, updated_at = ? WHERE workspace_id = ? AND source = 'directory'"+
+			" AND deleted_at IS NULL RETURNING id", now, now, by.Workspace).Scan(&ids).Error
+		return -int64(len(ids)), err
+	})
 	if err != nil {
 		return err
 	}
 	slices.Sort(ids)
-	for _, id := range ids {
-		if err := audit.RecordAt(tx, by, "team.deleted", id, nil, now); err != nil {
-			return err
-		}
-	}
-	return nil
+	return audit.RecordEach(tx, by, "team.deleted", ids, nil, now)
 }

@@ -46,6 +46,7 @@ type Entry struct {
 
 	Kind, Subject, Key, Name string // whom it concerned: kind, id, folded userName or displayName, shown name
 	Added, Removed, Unknown  int64  // members of a team
+	FellFrom, FellTo         int64  // members of a team before and after, where more than half have gone
 
 	Token, TokenHint string
 	TokenStory       string // of a rejected token: whose it was and what became of it

@@ -63,6 +63,7 @@ func entries() []*Entry {
 		ana(Entry{Result: OK, Status: ClientGone}), ana(Entry{Result: OK, Event: "person.changed", ReplayedBy: "Ben"}),
 		team(Entry{Result: OK, Event: "team.created", Added: 2, Unknown: 1}), team(Entry{Result: OK, Event: "team.created", Unknown: 2}), team(Entry{Result: OK, Event: "team.created", Added: 1}),
 		team(Entry{Result: OK, Event: "team.changed", Added: 2, Removed: 1, Unknown: 1}), team(Entry{Result: OK, Event: "team.changed"}), team(Entry{Result: OK, Event: "team.created"}),
+		team(Entry{Result: OK, Event: "team.changed", Removed: 4, FellFrom: 5, FellTo: 1}),
 		team(Entry{Result: OK, Event: "team.unknown_members", Unknown: 1}), team(Entry{Result: OK, Event: "team.unknown_members", Unknown: 3}),
 	}
 	for verb := range tries {

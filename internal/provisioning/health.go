@@ -61,7 +61,7 @@ type facts struct {
 	live        bool // a token is live
 	first, last time.Time
 	minutes     []Minute
-	open        int64     // refusals not resolved
+	open        int64     // refusals not resolved; what is slowed down is not refused
 	refused     *rejected // calls with a bad token that are not resolved
 	change      time.Time // the first ever
 	awake       []stretch // when this service ran, in order
@@ -108,20 +108,18 @@ func load(db *gorm.DB, workspace string, now time.Time) (facts, error) {
 		return f, nil
 	}
 	f.first, f.last = ends[0].FirstAt.UTC(), ends[1].LastAt.UTC()
-	var rows []tokenMinute
-	err := db.Raw("SELECT minute, token_id, client, calls, looked, created, updated, deactivated, deleted, teams, unchanged, failed, rejected, slowed, first_at, last_at"+
-		" FROM provisioning_minutes WHERE workspace_id = ? AND minute >= ? ORDER BY minute, token_id", workspace, f.last.Add(-lookBack)).Scan(&rows).Error
+	rows, err := minutesSince(db, workspace, f.last.Add(-lookBack))
 	if err != nil {
 		return f, err
 	}
 	f.minutes, f.tokens = merged(rows), uses(rows, now)
-	err = db.Raw("SELECT COUNT(*) FROM (SELECT 1 FROM provisioning_log WHERE workspace_id = ? AND "+refusals+" AND resolved_at IS NULL LIMIT 10000) x", workspace).
+	err = db.Raw("SELECT COUNT(*) FROM (SELECT 1 FROM provisioning_log WHERE workspace_id = ? AND "+refusals+" AND resolved_at IS NULL AND result <> 'slowed' LIMIT 10000) x", workspace).
 		Scan(&f.open).Error
 	if err != nil {
 		return f, err
 	}
 	var bad []rejected
-	err = db.Raw("SELECT times, token_hint, at, last_at FROM provisioning_log WHERE workspace_id = ? AND "+refusals+" AND result = 'rejected' AND resolved_at IS NULL ORDER BY id",
+	err = db.Raw("SELECT times, token_hint, at, last_at FROM provisioning_log"+database.Along(db, "provisioning_log_open")+" WHERE workspace_id = ? AND "+refusals+" AND result = 'rejected' AND resolved_at IS NULL AND subject_key = '' ORDER BY id",
 		workspace).Scan(&bad).Error
 	if err != nil {
 		return f, err
@@ -144,6 +142,28 @@ func load(db *gorm.DB, workspace string, now time.Time) (facts, error) {
 	}
 	err = db.Raw("SELECT since, until FROM provisioning_awake WHERE until >= ? ORDER BY since", f.last.Add(-lookBack)).Scan(&f.awake).Error
 	return f, err
+}
+
+// minutesSince reads the minutes of all tokens since a time. There may be ten thousand of them, so each is read into its place without a look at
+// its type.
+func minutesSince(db *gorm.DB, workspace string, from time.Time) (out []tokenMinute, err error) {
+	rows, err := db.Raw("SELECT minute, token_id, client, calls, looked, created, updated, deactivated, deleted, teams, unchanged, failed, rejected, slowed, first_at, last_at"+
+		" FROM provisioning_minutes WHERE workspace_id = ? AND minute >= ? ORDER BY minute, token_id", workspace, from).Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var m tokenMinute
+		c := &m.Counts
+		err := rows.Scan(&m.Minute.Minute, &m.TokenID, &m.Client, &c.Calls, &c.Looked, &c.Created, &c.Updated, &c.Deactivated, &c.Deleted, &c.Teams, &c.Unchanged, &c.Failed,
+			&c.Rejected, &c.Slowed, &m.FirstAt, &m.LastAt)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, m)
+	}
+	return out, rows.Err()
 }
 
 // merged adds up what stands for the same minute.

@@ -6,6 +6,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/scim"
 )
 
@@ -111,18 +112,31 @@ func (m *Missing) person(c Candidate) bool {
 	return true
 }
 
-// refused looks for calls about the person that failed.
+// refused looks for calls about the person that failed: among those that have not come right by whom they are about, and among the last of all
+// refusals by everything that is found by a text.
 func (m *Missing) refused(l *Log, db *gorm.DB, workspace, text string, people []Candidate) (bool, error) {
 	keys := []string{scim.Fold(strings.TrimSpace(text))}
 	for _, c := range people {
 		keys = append(keys, scim.Fold(c.UserName))
 	}
-	var rows []Row
-	err := db.Table("provisioning_log").Select(rowColumns).Where("workspace_id = ? AND "+refusals+" AND result = 'failed' AND subject_kind = ?", workspace, Person).
-		Where("subject_key IN ? OR search LIKE ? ESCAPE '\\'", keys, "%"+escaped.Replace(keys[0])+"%").Order("id DESC").Limit(related).Find(&rows).Error
-	if err != nil || len(rows) == 0 {
+	failed := func(along string) *gorm.DB {
+		return db.Table("provisioning_log"+database.Along(db, along)).Select(rowColumns).Where("workspace_id = ? AND "+refusals+" AND result = 'failed' AND subject_kind = ?", workspace, Person).
+			Order("id DESC").Limit(related)
+	}
+	var rows, open []Row
+	if err := failed("provisioning_log_open").Where("resolved_at IS NULL AND subject_key IN ?", keys).Find(&open).Error; err != nil {
 		return false, err
 	}
+	floor := ""
+	err := db.Table("provisioning_log").Select("id").Where("workspace_id = ? AND "+refusals, workspace).Order("id DESC").Offset(l.scanMost / 2).Limit(1).Scan(&floor).Error
+	if err != nil {
+		return false, err
+	}
+	err = failed("provisioning_log_refused").Where("id >= ? AND (subject_key IN ? OR search LIKE ? ESCAPE '\\')", floor, keys, "%"+escaped.Replace(keys[0])+"%").Find(&rows).Error
+	if rows = newest(append(rows, open...)); err != nil || len(rows) == 0 {
+		return false, err
+	}
+	rows = rows[:min(related, len(rows))]
 	m.Verdict, m.Rows = WasRefused, rows
 	var times int64
 	for _, r := range rows {
@@ -172,18 +186,22 @@ func (m *Missing) asked(l *Log, db *gorm.DB, workspace, text, client string) err
 	return nil
 }
 
-// beginning is the last client, and how far back the log goes; nil for an empty one.
+// beginning is the last client that is known, and how far back the log goes; nil for an empty one.
 func (l *Log) beginning(db *gorm.DB, workspace string) (client string, since *time.Time, err error) {
 	var rows []Row
 	err = db.Raw("SELECT client, at FROM provisioning_log WHERE workspace_id = ? ORDER BY id LIMIT 1", workspace).Scan(&rows).Error
 	if err != nil || len(rows) == 0 {
 		return "", nil, err
 	}
-	var last []Row
-	err = db.Raw("SELECT client, at FROM provisioning_log WHERE workspace_id = ? ORDER BY id DESC LIMIT 1", workspace).Scan(&last).Error
-	if err != nil || len(last) == 0 {
+	var last []Row // of a replay and of a call without a sign nobody knows whose it is
+	err = db.Raw("SELECT client, at FROM (SELECT client, at, id FROM provisioning_log WHERE workspace_id = ? ORDER BY id DESC LIMIT 50) l WHERE client <> '' ORDER BY id DESC LIMIT 1",
+		workspace).Scan(&last).Error
+	if err != nil {
 		return "", nil, err
 	}
+	if len(last) > 0 {
+		client = last[0].Client
+	}
 	first := rows[0].At.UTC()
-	return last[0].Client, &first, nil
+	return client, &first, nil
 }

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"github.com/countersign/countersign/internal/database"
 )
 
 // Advice says whether the old token of an overlap can be ended.
@@ -69,31 +71,59 @@ type Traffic struct {
 
 // TrafficOf is the traffic of tokens of a workspace since a time, by their ids.
 func TrafficOf(db *gorm.DB, workspace string, since time.Time, tokens ...string) (map[string]Traffic, error) {
-	var rows []tokenMinute
-	err := db.Raw("SELECT minute, token_id, client, calls, rejected, last_at FROM provisioning_minutes WHERE workspace_id = ? AND minute >= ? AND token_id IN ?"+
-		" ORDER BY minute DESC, token_id", workspace, since, tokens).Scan(&rows).Error
-	out := map[string]Traffic{}
-	for _, r := range rows {
-		t := out[r.TokenID]
-		good := r.Calls - r.Rejected
-		if good > 0 { // a call that was rejected is no use of the token
-			if t.LastAt.IsZero() {
-				t.LastAt = r.LastAt.UTC()
-			}
-			if t.Client == "" {
-				t.Client = r.Client
-			}
-		}
-		t.Good += good
-		day := r.Minute.Minute.UTC().Truncate(24 * time.Hour)
-		if n := len(t.Days); n == 0 || !t.Days[n-1].Day.Equal(day) {
-			t.Days = append(t.Days, Day{Day: day})
-		}
-		d := &t.Days[len(t.Days)-1]
-		d.Calls, d.Rejected = d.Calls+r.Calls, d.Rejected+r.Rejected
-		out[r.TokenID] = t
+	day := "substr(minute, 1, 10)"
+	if db.Name() == database.Postgres {
+		day = "to_char(minute AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
 	}
-	return out, err
+	out := map[string]Traffic{}
+	for _, token := range tokens {
+		t, err := trafficOf(db, workspace, since, token, day)
+		if err != nil {
+			return nil, err
+		}
+		if len(t.Days) > 0 {
+			out[token] = t
+		}
+	}
+	return out, nil
+}
+
+func trafficOf(db *gorm.DB, workspace string, since time.Time, token, day string) (Traffic, error) {
+	const of = " FROM provisioning_minutes WHERE workspace_id = ? AND minute >= ? AND token_id = ?"
+	var t Traffic
+	var days []struct {
+		Day             string
+		Calls, Rejected int64
+	}
+	err := db.Raw("SELECT "+day+" AS day, CAST(SUM(calls) AS bigint) AS calls, CAST(SUM(rejected) AS bigint) AS rejected"+of+" GROUP BY "+day+" ORDER BY 1 DESC", workspace, since, token).
+		Scan(&days).Error
+	if err != nil {
+		return t, err
+	}
+	for _, d := range days {
+		at, err := time.Parse(time.DateOnly, d.Day)
+		if err != nil {
+			return t, err
+		}
+		t.Good += d.Calls - d.Rejected // a call that was rejected is no use of the token
+		t.Days = append(t.Days, Day{at, d.Calls, d.Rejected})
+	}
+	var last, known []tokenMinute
+	for _, find := range []struct {
+		of   string
+		into *[]tokenMinute
+	}{{"", &last}, {" AND client <> ''", &known}} {
+		if err := db.Raw("SELECT last_at, client"+of+" AND calls > rejected"+find.of+" ORDER BY minute DESC LIMIT 1", workspace, since, token).Scan(find.into).Error; err != nil {
+			return t, err
+		}
+	}
+	if len(last) > 0 {
+		t.LastAt = last[0].LastAt.UTC()
+	}
+	if len(known) > 0 {
+		t.Client = known[0].Client
+	}
+	return t, nil
 }
 
 // Refusals are calls with a token that opens nothing any more, and of which none has been let in since.
@@ -113,8 +143,8 @@ func RefusedNow(db *gorm.DB, workspace string) (*Refusals, error) {
 		Times                      int64
 		At, LastAt                 time.Time
 	}
-	err := db.Raw("SELECT token_id, token_hint, client, times, at, last_at FROM provisioning_log WHERE workspace_id = ? AND "+refusals+
-		" AND result = 'rejected' AND resolved_at IS NULL ORDER BY id DESC LIMIT 100", workspace).Scan(&rows).Error
+	err := db.Raw("SELECT token_id, token_hint, client, times, at, last_at FROM provisioning_log"+database.Along(db, "provisioning_log_open")+" WHERE workspace_id = ? AND "+refusals+
+		" AND result = 'rejected' AND resolved_at IS NULL AND subject_key = '' ORDER BY id DESC LIMIT 100", workspace).Scan(&rows).Error
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}

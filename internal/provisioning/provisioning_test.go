@@ -77,6 +77,36 @@ func (b *book) rows(q provisioning.Query) []provisioning.Row {
 	return p.Rows
 }
 
+// Of the calls of a rush some are always let in: that does not end it, and it stays one row until a minute has passed without any.
+func TestARushIsOneRow(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *book) {
+		start := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+		call := func(after time.Duration, result provisioning.Result) {
+			b.Later(b.entry(func(e *provisioning.Entry) {
+				*e = provisioning.Entry{Workspace: acme, At: start.Add(after), Result: result, Operation: "user.list", Method: "GET", Target: "/Users", Token: "tok_1", Status: 200}
+			}))
+			b.must(b.Flush(t.Context()))
+		}
+		for _, second := range []int{0, 2, 4} {
+			call(time.Duration(second)*time.Second, provisioning.Slowed)
+			call(time.Duration(second+1)*time.Second, provisioning.OK)
+		}
+		rows := b.rows(provisioning.Query{Result: provisioning.Slowed})
+		if len(rows) != 1 || rows[0].Times != 3 || rows[0].ResolvedAt != nil {
+			t.Errorf("a rush: %+v", rows)
+		}
+		if h, err := b.Health(t.Context(), acme, true); err != nil || h.Open != 0 {
+			t.Errorf("what is slowed down is counted among %d refusals, %v", h.Open, err)
+		}
+		call(2*time.Minute, provisioning.OK)
+		call(3*time.Minute, provisioning.Slowed)
+		rows = b.rows(provisioning.Query{Result: provisioning.Slowed})
+		if len(rows) != 2 || rows[0].ResolvedAt != nil || rows[1].ResolvedAt == nil {
+			t.Errorf("the next rush: %+v", rows)
+		}
+	})
+}
+
 func TestWhatIsOldGoes(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *book) {
 		old := b.entry(nil)

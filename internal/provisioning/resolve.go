@@ -12,7 +12,8 @@ import (
 const atOnce = 500
 
 // resolve marks failures that have come right: of a person or team, when a later call about them was done; of a token or of haste, when a later
-// call was let in at all. Every step goes by indexes that hold open failures alone, so that a workspace without any pays nothing.
+// call was let in at all, after a pause where it was haste. Every step goes by indexes that hold open failures alone, so that a workspace
+// without any pays nothing.
 func resolve(tx database.Tx, right map[string][]rightNow, rows []*Entry) error {
 	let := map[string]rightNow{}
 	for _, e := range rows {
@@ -24,21 +25,40 @@ func resolve(tx database.Tx, right map[string][]rightNow, rows []*Entry) error {
 		for _, r := range list {
 			later(let, workspace, r)
 		}
-		for some := range slices.Chunk(list, atOnce) {
+	}
+	for workspace, r := range let {
+		open, err := anyOpen(tx, workspace)
+		if err != nil {
+			return err
+		}
+		if !open {
+			continue
+		}
+		for some := range slices.Chunk(right[workspace], atOnce) {
 			if err := resolveSubjects(tx, workspace, some); err != nil {
 				return err
 			}
 		}
-	}
-	for workspace, r := range let { // SQLite takes the index of open failures only where its own condition stands
-		err := tx.Exec("UPDATE provisioning_log SET resolved_at = ?, resolved_by = ? WHERE workspace_id = ? AND result IN ('rejected', 'slowed') AND resolved_at IS NULL"+
-			" AND result IN ('failed', 'rejected', 'slowed') AND subject_key = '' AND last_at < ?", r.at, r.id, workspace, r.at).Error
+		// SQLite takes the index of open failures only where its own condition stands
+		err = tx.Exec("UPDATE provisioning_log SET resolved_at = ?, resolved_by = ? WHERE workspace_id = ? AND result IN ('rejected', 'slowed') AND resolved_at IS NULL"+
+			" AND result IN ('failed', 'rejected', 'slowed') AND subject_key = '' AND last_at < ? AND (result = 'rejected' OR last_at < ?)", r.at, r.id, workspace, r.at,
+			r.at.Add(-slowFor)).Error
 		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// anyOpen says whether a workspace has a failure that has not come right. Most have none, and naming everybody who was changed costs more than this look.
+func anyOpen(tx database.Tx, workspace string) (bool, error) {
+	var ids []string
+	err := tx.Raw("SELECT id FROM provisioning_log WHERE workspace_id = ? AND result IN ('failed', 'rejected', 'slowed') AND resolved_at IS NULL LIMIT 1", workspace).Scan(&ids).Error
+	return len(ids) > 0, err
+}
+
+// slowFor is how long nothing has been slowed down when a call that is let in ends a rush: within one, some always are.
+const slowFor = time.Minute
 
 func later(m map[string]rightNow, workspace string, r rightNow) {
 	if old, ok := m[workspace]; !ok || r.at.After(old.at) {

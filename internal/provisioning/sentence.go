@@ -90,7 +90,7 @@ func (e *Entry) eventSentence() string {
 	case "team.unknown_members":
 		return e.who() + " named " + people(e.Unknown) + " for " + e.whom() + " who " + plural(e.Unknown, "is", "are") + " not here yet, and will join on arrival."
 	case "team.changed":
-		return e.who() + " " + e.memberSentence() + "."
+		return e.who() + " " + e.memberSentence() + "." + e.fall()
 	}
 	return e.who() + ": " + strings.ReplaceAll(e.Event, "_", " ") + " (" + e.whom() + ")."
 }
@@ -146,6 +146,14 @@ func (e *Entry) memberSentence() string {
 		return "changed " + e.whom()
 	}
 	return strings.Join(did, " and ")
+}
+
+// fall says how much of a team is left that lost more than half of its members at once.
+func (e *Entry) fall() string {
+	if e.FellFrom == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" It had %s and has %d left.", people(e.FellFrom), e.FellTo)
 }
 
 func people(n int64) string {

@@ -1,6 +1,8 @@
 package provisioning
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -44,35 +46,64 @@ type Setup struct {
 	Problem *Row // the last call with the token that was refused and has not come right
 }
 
+// firstProofs finds, in one look through the rows, the first that proves each step.
+var firstProofs = func() string {
+	var b strings.Builder
+	for i, p := range proofs {
+		fmt.Fprintf(&b, ", MIN(CASE WHEN %s THEN id END) AS p%d", p.where, i)
+	}
+	return b.String()[2:]
+}()
+
 // SetupOf reads the log for the first calls with a token that was made at a time. What comes after very many rows is not looked for.
 func (l *Log) SetupOf(db *gorm.DB, workspace, token string, made time.Time) (Setup, error) {
 	var out Setup
 	of := func() *gorm.DB {
-		return db.Table("provisioning_log").Select(rowColumns).Where("workspace_id = ? AND id >= ?", workspace, since(made))
+		return db.Table("provisioning_log").Where("workspace_id = ? AND id >= ?", workspace, since(made))
 	}
 	var last string
-	err := db.Table("provisioning_log").Select("id").Where("workspace_id = ? AND id >= ?", workspace, since(made)).Order("id").Offset(l.scanMost).Limit(1).Scan(&last).Error
-	if err != nil {
+	if err := of().Select("id").Order("id").Offset(l.scanMost).Limit(1).Scan(&last).Error; err != nil {
 		return out, err
 	}
-	for _, p := range proofs {
-		find := of().Where("token_id = ? AND replay_of = '' AND "+p.where, token)
-		if last != "" {
-			find = find.Where("id <= ?", last)
-		}
-		row, err := firstOf(find.Order("id"))
-		if err != nil {
-			return out, err
-		}
-		out.Proofs = append(out.Proofs, Proof{p.step, row})
+	find := of().Select(firstProofs).Where("token_id = ? AND replay_of = ''", token)
+	if last != "" {
+		find = find.Where("id <= ?", last)
 	}
-	out.Problem, err = firstOf(of().Where("token_id = ? AND "+refusals+" AND result <> 'slowed' AND resolved_at IS NULL", token).Order("id DESC"))
+	ids := make([]*string, len(proofs))
+	into := make([]any, len(proofs))
+	for i := range ids {
+		into[i] = &ids[i]
+	}
+	if err := find.Row().Scan(into...); err != nil {
+		return out, err
+	}
+	for i, p := range proofs {
+		proof := Proof{Step: p.step}
+		if ids[i] != nil {
+			var err error
+			if proof.Row, err = firstOf(of().Where("id = ?", *ids[i])); err != nil {
+				return out, err
+			}
+		}
+		out.Proofs = append(out.Proofs, proof)
+	}
+	var err error
+	out.Problem, err = l.lastProblem(of, token)
 	return out, err
+}
+
+// lastProblem is the last refusal of a token that has not come right, among the last of all refusals.
+func (l *Log) lastProblem(of func() *gorm.DB, token string) (*Row, error) {
+	floor := ""
+	if err := of().Where(refusals).Select("id").Order("id DESC").Offset(l.scanMost / 2).Limit(1).Scan(&floor).Error; err != nil {
+		return nil, err
+	}
+	return firstOf(of().Where("id >= ? AND token_id = ? AND "+refusals+" AND result <> 'slowed' AND resolved_at IS NULL", floor, token).Order("id DESC"))
 }
 
 func firstOf(find *gorm.DB) (*Row, error) {
 	var rows []Row
-	if err := find.Limit(1).Find(&rows).Error; err != nil || len(rows) == 0 {
+	if err := find.Select(rowColumns).Limit(1).Find(&rows).Error; err != nil || len(rows) == 0 {
 		return nil, err
 	}
 	return &rows[0], nil
@@ -83,12 +114,20 @@ func LastGood(db *gorm.DB, workspace string, people []string) (map[string]time.T
 	if len(people) == 0 {
 		return nil, nil //nolint:nilnil // nobody has none
 	}
-	var rows []struct{ SubjectID, ID string }
-	err := db.Raw("SELECT subject_id, MAX(id) AS id FROM provisioning_log WHERE workspace_id = ? AND subject_id <> '' AND subject_id IN ? AND result IN ('ok', 'unchanged')"+
-		" GROUP BY subject_id", workspace, people).Scan(&rows).Error
+	var args []any
+	for _, id := range people {
+		args = append(args, id)
+	}
+	var rows []struct{ Person, ID string }
+	// For each of them one step from the end of their rows: how many calls there were does not matter. column1 is what both databases call it.
+	err := db.Raw("SELECT v.column1 AS person, COALESCE((SELECT l.id FROM provisioning_log l WHERE l.workspace_id = ? AND l.subject_id <> '' AND l.subject_id = v.column1"+
+		" AND l.result IN ('ok', 'unchanged') ORDER BY l.id DESC LIMIT 1), '') AS id FROM (VALUES "+strings.TrimSuffix(strings.Repeat("(CAST(? AS text)), ", len(people)), ", ")+") AS v",
+		append([]any{workspace}, args...)...).Scan(&rows).Error
 	out := make(map[string]time.Time, len(rows))
 	for _, r := range rows {
-		out[r.SubjectID] = timeOf(r.ID)
+		if r.ID != "" {
+			out[r.Person] = timeOf(r.ID)
+		}
 	}
 	return out, err
 }

@@ -1,5 +1,10 @@
 package scim
 
+import (
+	"fmt"
+	"strings"
+)
+
 // The documents of discovery (RFC 7643 §5–§7) as values for encoding/json. They hold no null.
 
 // SchemaDoc is a schema as /Schemas shows it.
@@ -75,12 +80,24 @@ func attributeDocs(attrs []*Attribute) []AttributeDoc {
 	var docs []AttributeDoc
 	for _, a := range attrs {
 		docs = append(docs, AttributeDoc{
-			Name: a.Name, Type: a.Type, MultiValued: a.Multi, Description: a.Description, Required: a.Required, CanonicalValues: a.Canonical,
+			Name: a.Name, Type: a.Type, MultiValued: a.Multi, Description: a.limited(), Required: a.Required, CanonicalValues: a.Canonical,
 			CaseExact: a.CaseExact, Mutability: a.Mutability, Returned: a.Returned, Uniqueness: a.Uniqueness, ReferenceTypes: a.References,
 			SubAttributes: attributeDocs(a.Sub),
 		})
 	}
 	return docs
+}
+
+// limited is the description with the limits that the attribute has here and not in the standard.
+func (a *Attribute) limited() string {
+	said := a.Description
+	if a.Indexed {
+		said += fmt.Sprintf(" At most %d bytes.", MaxIndexed)
+	}
+	if a.Multi && !a.Detached && a.Mutability != ReadOnly {
+		said += fmt.Sprintf(" At most %d values.", MaxValues)
+	}
+	return strings.TrimSpace(said)
 }
 
 // Doc is the resource type as discovery shows it.

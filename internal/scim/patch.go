@@ -152,7 +152,7 @@ func (e *editor) applyKey(op, key string, v any) error {
 		return e.applyExtension(Operation{Op: op, Value: v, Said: true}, p.Ext)
 	case p.leaf().Mutability == ReadOnly, p.Attr.Mutability == ReadOnly:
 		return nil
-	case v == nil && p.Attr == e.rt.Core.attr("active"):
+	case v == nil && p.Attr.Default != nil:
 		return nil
 	}
 	return e.set(Operation{Op: op, Value: v, Said: true}, p)
@@ -203,18 +203,17 @@ func (e *editor) setSimple(op Operation, p Path) error {
 		p.home(e.r, true)[p.Attr.Name] = v
 		return nil
 	}
-	if p.Attr.Required || p.Attr == e.rt.Core.attr("active") {
-		return invalid(unsetType(op), "%s cannot be removed.", p.Attr.Name)
+	switch {
+	case op.Op != remove && (p.Attr.Required || p.Attr.Default != nil):
+		return invalid(InvalidValue, "%s cannot be empty.", p.Attr.Name)
+	case p.Attr.Required:
+		return invalid(MutabilityErr, "%s is required and cannot be removed.", p.Attr.Name)
+	case p.Attr.Default != nil: // unassigned, it is what it is for somebody new
+		p.home(e.r, true)[p.Attr.Name] = p.Attr.Default
+		return nil
 	}
 	e.unset(p)
 	return nil
-}
-
-func unsetType(op Operation) string {
-	if op.Op == remove {
-		return MutabilityErr
-	}
-	return InvalidValue
 }
 
 // unset removes an attribute, and its extension when that was all of it.

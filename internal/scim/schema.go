@@ -56,6 +56,9 @@ type Attribute struct {
 
 	Indexed bool // looked up by an index: at most MaxIndexed bytes
 
+	// Default is the value of an attribute that always has one, where a client does not say it; nil for none.
+	Default any
+
 	// Detached marks an attribute whose values are rows of their own (a group's members): PATCH gives a list of changes instead of editing it.
 	Detached bool
 	subs     map[string]*Attribute

@@ -38,7 +38,7 @@ func userSchema() *Schema {
 		text("preferredLanguage", "Preferred language, as in Accept-Language."),
 		text("locale", "Locale for numbers, currency and dates."),
 		text("timezone", "Time zone, such as Europe/Zagreb."),
-		{Name: "active", Type: Boolean, Description: "Whether the person may use this service. True when never said."},
+		{Name: "active", Type: Boolean, Default: true, Description: "Whether the person may use this service. It always has a value: true when it is not said, and again when it is removed."},
 		{Name: "password", Type: String, Mutability: WriteOnly, Returned: Never, Description: "Accepted and dropped: passwords are set in this service by a link."},
 		plural("emails", "E-mail addresses.", String, "work", "home", "other"),
 		plural("phoneNumbers", "Phone numbers, kept as sent.", String, "work", "home", "mobile", "fax", "pager", "other"),

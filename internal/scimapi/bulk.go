@@ -151,6 +151,21 @@ func (b *bulkRun) run() {
 		}
 	}
 	b.completeReady(true)
+	b.late()
+}
+
+var errLate = fault.New(fault.Unavailable, "busy", "The request took too long, and this operation was not begun. Send it again.")
+
+// late answers for the operations that were not begun because the time was over: a client that hears nothing of them believes them done.
+func (b *bulkRun) late() {
+	if b.c.ctx().Err() == nil || b.most > 0 && b.errors >= b.most {
+		return
+	}
+	for i, r := range b.results {
+		if r == nil {
+			b.refuse(i, errLate)
+		}
+	}
 }
 
 // completeReady completes what was done partly and lacks nothing any more; at the end also what will always lack something.

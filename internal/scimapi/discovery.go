@@ -76,13 +76,15 @@ func answerOne[T any](c *call, all []T, is func(T) bool) error {
 func config(base string) map[string]any {
 	yes, no := map[string]any{"supported": true}, map[string]any{"supported": false}
 	return map[string]any{
-		"schemas":        []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
-		"patch":          yes,
-		"bulk":           map[string]any{"supported": true, "maxOperations": maxBulk, "maxPayloadSize": httpkit.SCIMBody},
-		"filter":         map[string]any{"supported": true, "maxResults": directory.PageMost},
-		"changePassword": no,
-		"sort":           yes,
-		"etag":           yes,
+		"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
+		// Where people read how to set a provider up, and when its token expires.
+		"documentationUri": strings.TrimSuffix(base, "/v1/scim/v2") + "/settings/workspace/idp",
+		"patch":            yes,
+		"bulk":             map[string]any{"supported": true, "maxOperations": maxBulk, "maxPayloadSize": httpkit.SCIMBody},
+		"filter":           map[string]any{"supported": true, "maxResults": directory.PageMost},
+		"changePassword":   no,
+		"sort":             yes,
+		"etag":             yes,
 		"pagination": map[string]any{"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": directory.PageDefault,
 			"maxPageSize": directory.PageMost, "cursorTimeout": int(directory.CursorLife.Seconds())},
 		"authenticationSchemes": []map[string]any{{"type": "oauthbearertoken", "name": "Bearer token",

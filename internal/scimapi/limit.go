@@ -14,9 +14,10 @@ const leastRate = 25
 
 var errRate = fault.New(fault.Limited, "rate_limited", "")
 
-// burst is how many seconds' allowance may be used at once: a cycle of a provider begins with a rush, and a limit that met it would cost it
-// a retry for nothing.
-const burst = 10
+// burst is how many requests may come at once: as many as the limit lets through in a second, and of what it lets through above the least
+// rate four seconds' more. A cycle of a provider begins with a rush, and a limit that met it would cost it a retry for nothing; but whoever
+// sets the least wants no more than that.
+func (l *limits) burst() int { return l.rate + 4*(l.rate-leastRate) }
 
 // limits keeps how many requests each workspace makes in this process.
 type limits struct {
@@ -44,7 +45,7 @@ func (l *limits) take(workspace string) error {
 	lim := l.of[workspace]
 	if lim == nil {
 		l.forget(now)
-		lim = rate.NewLimiter(rate.Limit(l.rate), l.rate*burst)
+		lim = rate.NewLimiter(rate.Limit(l.rate), l.burst())
 		l.of[workspace] = lim
 	}
 	l.mu.Unlock()
@@ -60,7 +61,7 @@ func (l *limits) forget(now time.Time) {
 		return
 	}
 	for workspace, lim := range l.of {
-		if lim.TokensAt(now) >= float64(l.rate*burst) {
+		if lim.TokensAt(now) >= float64(l.burst()) {
 			delete(l.of, workspace)
 		}
 	}

@@ -106,6 +106,25 @@ func TestEachCallHasItsRowAndASentence(t *testing.T) {
 		if len(rows) != len(want) {
 			t.Errorf("%d rows, want %d", len(rows), len(want))
 		}
+		var five []string
+		for i := range 5 {
+			five = append(five, `{"value":"`+p.send("POST", "/Users", fmt.Sprintf(`{"userName":"five%d@acme.test"}`, i)).at(t, "$.id").(string)+`"}`)
+		}
+		sales := p.send("POST", "/Groups", `{"displayName":"Sales","members":[`+strings.Join(five, ",")+`]}`).at(t, "$.id").(string)
+		for _, c := range []struct {
+			op, want string
+			members  []string
+		}{
+			{"remove", "Entra ID removed 2 people from the team Sales.", five[:2]},
+			{"add", "Entra ID added 2 people to the team Sales.", five[:2]},
+			{"replace", "Entra ID removed 3 people from the team Sales. It had 5 people and has 2 left.", five[:2]},
+			{"replace", "Entra ID removed 2 people from the team Sales.", nil},
+		} {
+			p.send("PATCH", "/Groups/"+sales, `{"Operations":[{"op":"`+c.op+`","path":"members","value":[`+strings.Join(c.members, ",")+`]}]}`)
+			if rows := p.rows(); rows[len(rows)-1].Sentence != c.want {
+				t.Errorf("%s: %s", c.op, rows[len(rows)-1].Sentence)
+			}
+		}
 	})
 }
 

@@ -171,6 +171,7 @@ func (t *tally) row(ch directory.Change, shows bool) (directory.Row, error) {
 	e := t.entry // a copy: the transaction may be tried again
 	e.Result, e.Event, e.Kind, e.Subject, e.Key, e.Name, e.At = provisioning.OK, ch.Event, ch.Kind, ch.ID, ch.Key, ch.Name, ch.At
 	e.Before, e.After, e.Added, e.Removed, e.Unknown = ch.Before, ch.After, ch.Added, ch.Removed, ch.Unknown
+	e.FellFrom, e.FellTo = ch.FellFrom, ch.FellTo
 	if shows && ch.Shown != nil {
 		e.Response = ch.Shown
 	}

@@ -113,7 +113,7 @@ func TestRowsOfTransportAndDiscovery(t *testing.T) {
 			get("D4 roles are shown only where they are offered", "/Roles", nil, 404, nil, nil),
 			get("D5 all that is required", "/ServiceProviderConfig", nil, 200, nil, map[string]any{"$.patch.supported": true, "$.bulk.supported": true, "$.bulk.maxOperations": 1000,
 				"$.bulk.maxPayloadSize": float64(1 << 20), "$.filter.supported": true, "$.filter.maxResults": 200, "$.sort.supported": true, "$.etag.supported": true,
-				"$.changePassword.supported": false, "$.authenticationSchemes[0].type": "oauthbearertoken"}),
+				"$.changePassword.supported": false, "$.documentationUri": strings.TrimSuffix(p.url, "/v1/scim/v2") + "/settings/workspace/idp", "$.authenticationSchemes[0].type": "oauthbearertoken"}),
 			get("D6 a filter on schemas", "/Schemas?filter=id%20pr", nil, 403, nil, nil), get("D6 on the configuration it is nothing", "/ServiceProviderConfig?filter=x", nil, 200, nil, nil),
 			get("D7 discovery wants the token too", "/Schemas", auth("-"), 401, challenge, nil),
 			get("D8 there is no /Me", "/Me", nil, 501, nil, map[string]any{"$.status": "501"}),
