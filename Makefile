@@ -64,7 +64,7 @@ go-test: ## every Go test with the race detector (needs gcc), the browser's stor
 	@echo "go test: the first run compiles everything again for the race detector, 3 to 5 minutes"
 	@CGO_ENABLED=1 go test -race -timeout 30m $$(go list ./... | grep -v /cmd/countersign$$)
 	@echo "go test: the program as a whole, in processes and browsers of its own, after everything else has calmed down"
-	@CGO_ENABLED=1 go test -race -timeout 45m ./cmd/countersign
+	@CGO_ENABLED=1 go test -race -timeout 60m ./cmd/countersign
 
 sheet: ## live the journeys and put every screen, light and dark, on bin/screens/all/index.html
 	@tools/setup.sh test

@@ -21,6 +21,7 @@ var open = map[string]bool{
 	"GET /v1/setup":                          true,
 	"POST /v1/setup":                         true,
 	"POST /v1/setup/passkey":                 true,
+	"GET /v1/setup/ws":                       true, // while there is no workspace
 	"GET /v1/workspaces/:slug":               true,
 	"POST /v1/workspaces/:slug/sso":          true, // begins a single sign-on
 	"GET /v1/sso/callback":                   true, // ends one, with what the identity provider sent
@@ -94,9 +95,12 @@ var bodies = map[string]any{
 	"POST /v1/pairings/:id/match":               map[string]bool{"match": true},
 	"DELETE /v1/devices/:id":                    map[string]string{"confirmation_id": "cnf_x"},
 	"PATCH /v1/devices/:id":                     map[string]string{"name": "Mine now"},
+	"PATCH /v1/teams/:id":                       map[string]string{"alias": "Mine now"},
 	"PATCH /v1/passkeys/:id":                    map[string]string{"name": "Mine now"},
 	"POST /v1/recovery/requests/:id/compare":    map[string]string{"words": "amber river violin"},
 	"POST /v1/provisioning/log/:id/replay":      map[string]bool{"dry_run": true},
+	"POST /v1/provisioning/log/:id/conflict":    map[string]any{"dry_run": true, "person_id": "ppl_x"},
 	"POST /v1/confirmations/:id/events":         map[string]string{"event": "shown"},
+	"POST /v1/device/confirmations/:id/note":    map[string]string{"note": "I was at lunch."},
 	"POST /v1/device/confirmations/:id/respond": map[string]string{"response": "e30", "sig": "AA"},
 }

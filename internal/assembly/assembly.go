@@ -26,6 +26,7 @@ import (
 	"github.com/countersign/countersign/internal/provisioning"
 	"github.com/countersign/countersign/internal/push"
 	"github.com/countersign/countersign/internal/reseal"
+	"github.com/countersign/countersign/internal/restored"
 	"github.com/countersign/countersign/internal/serverkeys"
 	"github.com/countersign/countersign/internal/signin"
 	"github.com/countersign/countersign/internal/sso"
@@ -93,9 +94,11 @@ func New(d Deps) (*Domains, error) {
 	m.Audit = chains(d, m.Keys)
 	m.Outbox = outbox.New(d.DB, d.Log)
 	m.Workspaces = workspace.New(d.DB, d.Vault)
-	m.Workspaces.Tell(tellTokens)
+	m.Workspaces.Tell(m.tellTokens)
+	gate := restored.New(d.DB)
+	m.Workspaces.HoldBack(gate)
 	m.SyncLog = provisioning.New(d.DB, d.Vault, d.Log)
-	m.Devices = device.New(device.Deps{DB: d.DB, Keys: m.Keys, Hub: m.Hub, Bus: m.bus, CompanionURL: d.CompanionURL, CheckEndpoint: d.CheckEndpoint, Now: d.Now,
+	m.Devices = device.New(device.Deps{DB: d.DB, Keys: m.Keys, Hub: m.Hub, Bus: m.bus, CompanionURL: d.CompanionURL, CheckEndpoint: d.CheckEndpoint, Now: d.Now, Restored: gate,
 		Stretch: func(ctx context.Context, secret string, salt []byte) ([]byte, error) {
 			return m.Signin.Stretch(ctx, secret, salt)
 		},
@@ -106,13 +109,15 @@ func New(d Deps) (*Domains, error) {
 			return m.Confirms.AskActivation(tx, by, dev)
 		}})
 	m.Confirms = confirm.New(confirm.Deps{DB: d.DB, Vault: d.Vault, Keys: m.Keys, Hub: m.Hub, Bus: m.bus, Outbox: m.Outbox, Devices: m.Devices,
-		Workspaces: m.Workspaces, Push: d.Push, Log: d.Log, Passkeys: func() *passkey.Service { return m.Signin.Passkeys }, SignOut: func(tx database.Tx, ws string, session []byte) error { return m.Signin.EndOf(tx, ws, session) }})
+		Workspaces: m.Workspaces, Push: d.Push, Log: d.Log, Restored: gate, Passkeys: func() *passkey.Service { return m.Signin.Passkeys }, SignOut: func(tx database.Tx, ws string, session []byte) error { return m.Signin.EndOf(tx, ws, session) }})
 	registerRecovery(m.Confirms)
 	registerDirectory(m.Confirms)
+	registerMapping(m.Confirms)
 	registerOwnership(m.Confirms)
 	m.registerTurnOff()
 	registerAPIKeys(m.Confirms)
 	m.APIKeys = apikey.New(d.DB)
+	m.APIKeys.HoldBack(gate)
 	m.SSO, err = sso.New(sso.Deps{DB: d.DB, Vault: d.Vault, PublicURL: d.PublicURL, AllowHosts: d.AllowHosts})
 	if err != nil {
 		return nil, err
@@ -207,7 +212,7 @@ func (m *Domains) sweep(ctx context.Context) {
 		for what, do := range map[string]func(context.Context) error{
 			"device requests": m.Devices.Sweep,
 			"provisioning":    m.SyncLog.Sweep,
-			"silence":         m.tellSilence,
+			"silence":         m.TellSilence,
 			"tokens":          m.Workspaces.Warn,
 			"token addresses": m.Workspaces.Sweep,
 			"keyset":          m.reseal,

@@ -18,9 +18,9 @@ import (
 // silenceLeast is how long a provider has to be silent before its health is looked at: a workspace whose provider calls costs nothing here.
 const silenceLeast = time.Hour
 
-// tellSilence tells the admins of a workspace, once, that their identity provider has fallen silent or is not let in any more. When it has
-// called again and falls silent anew, they are told anew.
-func (m *Domains) tellSilence(ctx context.Context) error {
+// TellSilence tells the admins of a workspace, once, that their identity provider has fallen silent or is not let in any more. When it has
+// called again and falls silent anew, they are told anew. It is housekeeping: whoever comes second finds nothing left to tell.
+func (m *Domains) TellSilence(ctx context.Context) error {
 	now, err := m.DB.Now(ctx)
 	if err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 
 	"github.com/countersign/countersign/internal/actor"
 	"github.com/countersign/countersign/internal/apitest"
-	"github.com/countersign/countersign/internal/assembly"
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/notice"
@@ -19,7 +18,7 @@ func TestAdminsAreToldOnceThatTheProviderFellSilent(t *testing.T) {
 		cleo := w.Colleague(ana, "cleo", directory.User)
 		look := func() {
 			t.Helper()
-			if err := assembly.TellSilence(w.Ctx, w.Domains); err != nil {
+			if err := w.Domains.TellSilence(w.Ctx); err != nil {
 				t.Fatal(err)
 			}
 		}

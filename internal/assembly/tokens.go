@@ -1,6 +1,8 @@
 package assembly
 
 import (
+	"time"
+
 	"github.com/countersign/countersign/internal/actor"
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/directory"
@@ -18,7 +20,7 @@ const (
 
 // tellTokens is where everything about tokens becomes news: a notice for each admin of the workspace but the one who did it. What else tells
 // people (mail, webhooks) begins here too, in the transaction of the event.
-func tellTokens(tx database.Tx, e workspace.Event) error {
+func (m *Domains) tellTokens(tx database.Tx, e workspace.Event) error {
 	admins, err := directory.Admins(tx.DB, e.Workspace)
 	if err != nil {
 		return err
@@ -45,5 +47,11 @@ func tellTokens(tx database.Tx, e workspace.Event) error {
 			others = append(others, id)
 		}
 	}
-	return notice.Tell(tx, e.Workspace, others, kind, notice.Params(e.Params), e.At)
+	if err := notice.Tell(tx, e.Workspace, others, kind, notice.Params(e.Params), e.At); err != nil {
+		return err
+	}
+	if until, ok := e.Params["until"].(time.Time); ok && kind == workspace.TokenOverlapEnding { // too late by mail, perhaps: somebody has to act now
+		return m.Confirms.PushNews(tx, e.Workspace, others, e.At, until)
+	}
+	return nil
 }

@@ -58,8 +58,9 @@ type Deps struct {
 	APIKeys      *apikey.Service // nil: no API key opens anything
 	Mail         *mail.Service
 	Webhooks     *webhook.Service
-	Replay       Replay // nil: nothing can be replayed
-	PublicURL    string // without a path
+	Replay       Replay    // nil: nothing can be replayed
+	PushCheck    PushCheck // nil: no push at all
+	PublicURL    string    // without a path
 	CompanionURL string
 	Brand        string
 }
@@ -92,6 +93,7 @@ func (a *API) Mount(g *gin.RouterGroup) {
 	g.GET("/setup", httpkit.Handle(a.setupState))
 	g.POST("/setup", httpkit.Handle(a.setup))
 	g.POST("/setup/passkey", httpkit.Handle(a.setupPasskey))
+	g.GET("/setup/ws", httpkit.Handle(a.setupSocket))
 	g.GET("/workspaces/:slug", httpkit.Handle(a.workspace))
 
 	g.POST("/session", httpkit.Handle(a.signIn))
@@ -145,6 +147,7 @@ func (a *API) Mount(g *gin.RouterGroup) {
 	g.GET("/people/:id/devices", a.session(a.listDevicesOf))
 	g.GET("/teams", a.session(a.listTeams))
 	g.GET("/teams/:id", a.session(a.showTeam))
+	g.PATCH("/teams/:id", a.session(a.nameTeam))
 	g.POST("/people/:id/unlock", a.session(a.unlock))
 	g.GET("/policy", a.session(a.showPolicy))
 	g.PUT("/policy", a.session(a.changePolicy))

@@ -20,6 +20,7 @@ var keyScopes = map[string]apikey.Scope{
 
 	"GET /v1/teams":              apikey.TeamsRead,
 	"GET /v1/teams/:id":          apikey.TeamsRead,
+	"PATCH /v1/teams/:id":        never, // people say how they call a team
 	"GET /v1/deleted/teams":      apikey.TeamsRead,
 	"POST /v1/teams/:id/restore": never, // a team may give roles
 
@@ -47,12 +48,16 @@ var keyScopes = map[string]apikey.Scope{
 	"GET /v1/provisioning/log/:id":         apikey.LogRead,
 	"POST /v1/provisioning/log/:id/raw":    never, // unmasked
 	"POST /v1/provisioning/log/:id/replay": apikey.LogWrite,
-	"GET /v1/provisioning/missing":         apikey.LogRead,
-	"GET /v1/provisioning/health":          apikey.LogRead,
-	"GET /v1/provisioning/setup":           apikey.LogRead,
-	"GET /v1/provisioning/reasons":         apikey.LogRead,
-	"GET /v1/provisioning/settings":        apikey.LogRead,
-	"PATCH /v1/provisioning/settings":      never, // shortens what is kept of a key's own doings
+
+	"GET /v1/provisioning/log/:id/conflict":  never, // a rehearsal
+	"POST /v1/provisioning/log/:id/conflict": never, // merges two people
+
+	"GET /v1/provisioning/missing":    apikey.LogRead,
+	"GET /v1/provisioning/health":     apikey.LogRead,
+	"GET /v1/provisioning/setup":      apikey.LogRead,
+	"GET /v1/provisioning/reasons":    apikey.LogRead,
+	"GET /v1/provisioning/settings":   apikey.LogRead,
+	"PATCH /v1/provisioning/settings": never, // shortens what is kept of a key's own doings
 
 	"GET /v1/policy":            apikey.SettingsRead,
 	"GET /v1/session-limits":    apikey.SettingsRead,
@@ -74,6 +79,7 @@ var keyScopes = map[string]apikey.Scope{
 	"GET /v1/setup":                                    never,
 	"POST /v1/setup":                                   never,
 	"POST /v1/setup/passkey":                           never,
+	"GET /v1/setup/ws":                                 never,
 	"GET /v1/workspaces/:slug":                         never,
 	"POST /v1/workspaces/:slug/sso":                    never,
 	"GET /v1/sso/callback":                             never,

@@ -80,7 +80,7 @@ func TestEveryProblemHasItsStatusAndCode(t *testing.T) {
 }
 
 func TestCallsNeedASession(t *testing.T) {
-	public := []string{"GET /v1/setup", "POST /v1/setup", "POST /v1/setup/passkey", "GET /v1/workspaces/{slug}", "POST /v1/session", "DELETE /v1/session", "POST /v1/session/password",
+	public := []string{"GET /v1/setup", "POST /v1/setup", "POST /v1/setup/passkey", "GET /v1/setup/ws", "GET /v1/workspaces/{slug}", "POST /v1/session", "DELETE /v1/session", "POST /v1/session/password",
 		"POST /v1/session/passkey/options", "POST /v1/session/passkey", "POST /v1/workspaces/{slug}/sso", "GET /v1/sso/callback", "GET /v1/sso/signed-out", "GET /v1/session/state",
 		"GET /v1/sso/finish", "POST /v1/workspaces/{slug}/saml/acs", "GET /v1/workspaces/{slug}/saml/metadata"}
 	each(t, func(call string, op *openapi3.Operation) {

@@ -3,6 +3,7 @@ package consoleapi_test
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/countersign/countersign/internal/directory"
@@ -58,10 +59,48 @@ func TestPeopleAreFilteredAndTeamsAreShown(t *testing.T) {
 		if got := ana.get("/v1/people?team="+id).is(200).texts("items", "user_name"); !slices.Equal(got, []string{"ben@acme.test"}) {
 			w.Errorf("members: %v", got)
 		}
+		if a := ana.patch("/v1/teams/"+id, map[string]string{"alias": " Market people "}).is(200); a.text("alias") != "Market people" || a.text("name") != "Marketing" {
+			w.Errorf("named: %s", a.raw)
+		}
+		if got := ana.get("/v1/teams?q=market%20p").is(200).texts("items", "id"); !slices.Equal(got, []string{id}) {
+			w.Errorf("by its alias: %v", got)
+		}
+		if got := ana.get("/v1/teams?q=market").is(200).texts("items", "id"); !slices.Equal(got, []string{id}) {
+			w.Errorf("by its name and its alias: %v", got)
+		}
+		if a := ana.get("/v1/people/" + ben).is(200); a.text("teams.0.name") != "Market people" {
+			w.Errorf("a member: %s", a.raw)
+		}
+		for _, bad := range []any{map[string]string{"alias": strings.Repeat("a", 101)}, map[string]string{"alias": "a\u0007b"}, map[string]string{}} {
+			ana.patch("/v1/teams/"+id, bad).is(400)
+		}
+		if a := ana.patch("/v1/teams/"+id, map[string]string{"alias": ""}).is(200); a.at("alias") != nil {
+			w.Errorf("the alias taken away: %s", a.raw)
+		}
+		var members []string
+		for _, name := range []string{"d1", "d2", "d3", "d4", "d5", "d6"} {
+			call("POST", "/Users", `{"userName":"`+name+`@acme.test"}`)
+			members = append(members, `{"value":"`+ana.get("/v1/people?q="+name).is(200).text("items.0.id")+`"}`)
+		}
+		call("POST", "/Groups", `{"displayName":"Large","externalId":"g9","members":[`+strings.Join(members, ",")+`]}`)
+		large := ana.get("/v1/teams?q=large").is(200).text("items.0.id")
+		replace := func(left string) answer {
+			call("PUT", "/Groups/"+large, `{"displayName":"Large","externalId":"g9","members":[`+left+`]}`)
+			ana.get("/v1/provisioning/log").is(200) // has read what was written last
+			return ana.get("/v1/teams/" + large).is(200)
+		}
+		if a := replace(members[0]); a.at("lost") != float64(5) || ana.get("/v1/teams?q=large").is(200).at("items.0.lost") != float64(5) {
+			w.Errorf("five of six have gone: %s", a.raw)
+		}
+		if a := replace(strings.Join(members[:3], ",")); a.at("lost") != nil {
+			w.Errorf("three of six are there again: %s", a.raw)
+		}
+		w.signedIn("acme", "dora@acme.test").patch("/v1/teams/"+id, map[string]string{"alias": "Mine"}).is(403, "forbidden")
 		ana.get("/v1/teams/tea_nothing").is(404, "not_found")
 		w.workspace("globex", "gus@globex.test")
 		gus := w.signedIn("globex", "gus@globex.test")
 		gus.get("/v1/teams/"+id).is(404, "not_found")
+		gus.patch("/v1/teams/"+id, map[string]string{"alias": "Mine"}).is(404, "not_found")
 		if a := gus.get("/v1/people?team=" + id).is(200); len(a.texts("items", "id")) != 0 {
 			w.Errorf("another workspace's team: %s", a.raw)
 		}

@@ -25,6 +25,8 @@ func (a *API) mountProvisioning(g *gin.RouterGroup) {
 	g.GET("/provisioning/log/:id", a.session(a.showCall))
 	g.POST("/provisioning/log/:id/raw", a.session(a.revealCall))
 	g.POST("/provisioning/log/:id/replay", a.session(a.replayCall))
+	g.GET("/provisioning/log/:id/conflict", a.session(a.showConflict))
+	g.POST("/provisioning/log/:id/conflict", a.session(a.settleConflict))
 	g.GET("/provisioning/missing", a.session(a.missing))
 	g.GET("/provisioning/health", a.session(a.syncHealth))
 	g.GET("/provisioning/setup", a.session(a.syncSetup))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/httpkit"
 	"github.com/countersign/countersign/internal/scim"
@@ -170,7 +171,16 @@ func (a *API) answerMapping(c *gin.Context, in signin.SignedIn, changed *int) er
 }
 
 type mappingRequest struct {
-	Mapping directory.AttributeMapping `json:"mapping"`
+	Mapping        directory.AttributeMapping `json:"mapping"`
+	ConfirmationID string                     `json:"confirmation_id"` // where the addresses are fed otherwise than before
+}
+
+// mappingAction is the action that a phone confirms then; internal/assembly registers it.
+const mappingAction = "directory.mapping"
+
+// addressParams are what the phone signs.
+type addressParams struct {
+	Email []string `json:"email"`
 }
 
 // Validate is httpkit.Validator: leaving the mapping out is not clearing it.
@@ -192,7 +202,13 @@ func (a *API) setMapping(c *gin.Context, in signin.SignedIn) error {
 	if err != nil {
 		return err
 	}
-	n, err := a.Directory.SetMapping(c.Request.Context(), in.Actor, req.Mapping)
+	params, err := json.Marshal(addressParams{append([]string{}, req.Mapping["email"]...)})
+	if err != nil {
+		return err
+	}
+	n, err := a.Directory.SetMappingIf(c.Request.Context(), in.Actor, req.Mapping, func(tx database.Tx) error {
+		return a.Confirms.SpendWith(tx, in.Actor, confirmationID(req.ConfirmationID), mappingAction, "", params)
+	})
 	if err != nil {
 		return err
 	}

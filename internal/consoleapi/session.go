@@ -15,8 +15,9 @@ import (
 )
 
 type setupStateResponse struct {
-	Needed bool   `json:"needed"`
-	Brand  string `json:"brand"`
+	Needed bool       `json:"needed"`
+	Brand  string     `json:"brand"`
+	Push   *pushState `json:"push,omitempty"` // only while the first workspace is waited for
 }
 
 func (a *API) setupState(c *gin.Context) error {
@@ -24,7 +25,11 @@ func (a *API) setupState(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, setupStateResponse{Needed: !made, Brand: a.Brand})
+	out := setupStateResponse{Needed: !made, Brand: a.Brand}
+	if !made {
+		out.Push = a.pushState(c.Request.Context())
+	}
+	c.JSON(http.StatusOK, out)
 	return nil
 }
 

@@ -124,6 +124,7 @@ func newWorld(t *testing.T, dialect, public string) *world {
 		Replay: func(ctx context.Context, by actor.Actor, of string, raw provisioning.Raw, dry bool) (provisioning.Replayed, error) {
 			return w.replay(ctx, by, of, raw, dry)
 		},
+		PushCheck: func(context.Context) string { return consoleapi.PushSubject },
 		PublicURL: public, CompanionURL: "http://localhost:8081", Brand: "Countersign"})
 	w.must(err)
 	e := gin.New()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { asCurl, attributeName, kindOf, pieces, shown } from '../src/console/directory/log/diff'
-import { active, change, query, readSearch, scans } from '../src/console/directory/log/filters'
+import { active, change, localMinute, query, readSearch, scans } from '../src/console/directory/log/filters'
 import { bars, dealtWith, entraMinutes, inScope, lastDay, share, shownMinutes } from '../src/console/directory/health/estimate'
 import { changedFields, lines, moved, ownSources, ruleOf, sameRules } from '../src/console/directory/rules/order'
 import { standing, toAnnounce } from '../src/console/directory/log/live'
@@ -50,6 +50,13 @@ describe('the address of the log', () => {
     const now = Date.parse('2026-11-22T10:00:00Z')
     expect(query({ last: '24h', open: true, person: 'ppl_1' }, now)).toEqual({ person: 'ppl_1', limit: '50', open: 'true', from: '2026-11-21T10:00:00.000Z', to: undefined })
     expect(query({ from: '2026-11-22T09:00:00+01:00' }, now)).toMatchObject({ from: '2026-11-22T08:00:00.000Z' })
+  })
+
+  it('shows a chosen time as an input holds it', () => {
+    expect(localMinute(undefined)).toBe('')
+    const at = localMinute('2026-11-22T09:05:59Z')
+    expect(at).toMatch(/^2026-11-2[123]T\d\d:\d\d$/)
+    expect(new Date(at).toISOString()).toBe('2026-11-22T09:05:00.000Z')
   })
 
   it('knows which filters an index finds', () => {
@@ -114,7 +121,8 @@ describe('the bars', () => {
   const minute = (text: string, calls: number, failed = 0) => ({ minute: text, counts: { ...none, calls, failed } })
   it('are one a minute for a short time', () => {
     const { every, bars: all } = bars([minute('2026-11-22T10:00:00Z', 3), minute('2026-11-22T10:02:00Z', 5, 2)], Date.parse('2026-11-22T10:03:30Z'))
-    expect([every, all.map((bar) => bar.calls), all.map((bar) => bar.bad)]).toEqual([1, [3, 0, 5, 0], [0, 0, 2, 0]])
+    expect([every, all.length, all.slice(-4).map((bar) => bar.calls), all.slice(-4).map((bar) => bar.bad)]).toEqual([1, 30, [3, 0, 5, 0], [0, 0, 2, 0]])
+    expect(all.reduce((sum, bar) => sum + bar.calls, 0)).toBe(8)
   })
 
   it('never are more than 97, whatever the time', () => {

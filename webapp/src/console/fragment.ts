@@ -1,10 +1,10 @@
-// The one-time secret of a set-password or recovery link. It stands in the address only until
+// The secret of a set-password, recovery or auditor's link. It stands in the address only until
 // this module has run: before the router, before the first paint.
 
 let secret = take()
 
 function take(): string {
-  if (!/^\/w\/[^/]+\/(set-password|recover)\/?$/.test(location.pathname) || location.hash.length < 2) return ''
+  if (!/^\/w\/[^/]+\/(set-password|recover|auditor)\/?$/.test(location.pathname) || location.hash.length < 2) return ''
   const found = decodeURIComponent(location.hash.slice(1))
   history.replaceState(history.state, '', location.pathname + location.search)
   return found

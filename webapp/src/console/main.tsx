@@ -5,6 +5,7 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { watchActivity } from '../shared/activity'
 import { startI18n } from './i18n'
+import { keepOfflinePage } from './offline'
 import { router } from './router'
 import { queryClient } from './session'
 import './style.css'
@@ -20,3 +21,4 @@ if (root)
       </QueryClientProvider>
     </StrictMode>,
   )
+keepOfflinePage()

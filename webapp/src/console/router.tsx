@@ -4,6 +4,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router'
 import { readActivity } from './activity/search'
 import { api } from './api'
+import { readAuditor } from './auditor/search'
 import { readSearch } from './directory/log/filters'
 import { hasCode } from './errors'
 import { readMembers } from './pages/members-search'
@@ -92,6 +93,13 @@ const recover = createRoute({
   path: '/w/$slug/recover',
   loader: () => queryClient.fetchQuery(sessionQuery),
   component: lazyRouteComponent(() => import('./pages/RecoverPage'), 'RecoverPage'),
+})
+
+const auditor = createRoute({
+  getParentRoute: () => root,
+  path: '/w/$slug/auditor',
+  validateSearch: readAuditor,
+  component: lazyRouteComponent(() => import('./auditor/AuditorPage'), 'AuditorPage'),
 })
 
 const shell = createRoute({
@@ -268,7 +276,7 @@ const developer = createRoute({
 })
 
 const routeTree = root.addChildren([
-  setup, home, findWorkspace, signIn, setPassword, recover,
+  setup, home, findWorkspace, signIn, setPassword, recover, auditor,
   shell.addChildren([members, member, teams, team, activity, profile, recovery, help, notices, settings.addChildren([directoryPages, workspace.addChildren([general, idp, security, notifications, developer])])]),
 ])
 

@@ -31,6 +31,8 @@ export interface CallOptions {
   headers?: Record<string, string>
   signal?: AbortSignal
   keepalive?: boolean
+  /** Whether cookies go along; those of this origin do unless told otherwise. */
+  credentials?: RequestCredentials
   /** Milliseconds until the call counts as unanswered; 20 s unless given. */
   timeout?: number
 }
@@ -38,7 +40,7 @@ export interface CallOptions {
 /** Sends one call and returns the parsed body; undefined for 204. Throws ApiError, NetworkError, or AbortError when `signal` fired. */
 export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json', ...options.headers }
-  const init: RequestInit = { method, headers, credentials: 'same-origin', cache: 'no-store', redirect: 'error' }
+  const init: RequestInit = { method, headers, credentials: options.credentials ?? 'same-origin', cache: 'no-store', redirect: 'error' }
   // Every POST says JSON, also without fields: the service asks for it.
   if (method !== 'GET' && method !== 'HEAD') {
     headers['Content-Type'] = 'application/json'

@@ -12,6 +12,11 @@ export function clock(at: Date, language: string): string {
   return new Intl.DateTimeFormat(locale(language), { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(at)
 }
 
+/** "14:02:11" */
+export function clockSeconds(at: Date, language: string): string {
+  return new Intl.DateTimeFormat(locale(language), { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' }).format(at)
+}
+
 /** "3 May 2026" */
 export function day(at: Date, language: string): string {
   return new Intl.DateTimeFormat(locale(language), { day: 'numeric', month: 'long', year: 'numeric' }).format(at)

@@ -10,7 +10,12 @@ export const configRoles: readonly Role[] = ['owner', 'super_admin', 'admin']
 export interface PersonRef { id: string; name: string; email: string; role: Role }
 export interface WorkspaceRef { id: string; slug: string; name: string }
 
-export interface Setup { needed: boolean; brand: string }
+export interface Setup {
+  needed: boolean
+  brand: string
+  /** While the first workspace is waited for: whether this service can sign for push services. */
+  push?: { ok: boolean; code?: 'vapid_subject' | 'vapid_key' }
+}
 
 export interface SetupRequest {
   code: string

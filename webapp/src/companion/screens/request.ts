@@ -1,6 +1,6 @@
 // M5 to M8: one request, from the signed challenge to the signed answer. Everything that can happen to it meanwhile is told.
 import type { App } from '../app'
-import { Offline, Problem } from '../api'
+import { call, Offline, Problem } from '../api'
 import { Distrust, fetchChallenge, respond, signAnswer, type Challenge, type Decision, type SignedAnswer } from '../challenge'
 import { consoleOf, opened } from '../device'
 import { button, field, h, icon, type FieldParts, type Icon } from '../dom'
@@ -383,8 +383,38 @@ class RequestScreen {
 
   private reported(box: HTMLElement, reason: 'mistake' | 'not_me'): void {
     box.replaceChildren(h('h2', { tabindex: '-1' }, t('report.thanks')), h('p', {}, t(`report.${reason}_means`)))
-    if (reason === 'not_me') box.append(h('p', {}, t('report.not_me_more')), this.changeSignIn())
+    if (reason === 'not_me') box.append(h('p', {}, t('report.not_me_more')), this.noteField(), this.changeSignIn())
     box.querySelector('h2')?.focus()
+  }
+
+  /** noteField takes, once, what the person wants to add; the report stands without it. */
+  private noteField(): HTMLElement {
+    const { account } = this
+    if (!account) return h('p', {})
+    const box = h('div', { class: 'field' })
+    const text = h('textarea', { id: 'report-note', rows: '3', maxlength: '500' })
+    const problem = h('div', { class: 'problem', role: 'alert' })
+    const sent = () => {
+      const line = h('p', { tabindex: '-1', class: 'delivered' }, icon('check'), t('report.note_sent'))
+      box.replaceChildren(line)
+      line.focus() // the button that had it is gone
+    }
+    const send = async () => {
+      if (!text.value.trim()) { text.focus(); return }
+      go.setAttribute('aria-busy', 'true')
+      problem.replaceChildren()
+      try {
+        await call(account, 'POST', `/v1/device/confirmations/${encodeURIComponent(this.cid)}/note`, { note: text.value })
+        sent()
+      } catch (e) {
+        if (e instanceof Problem && e.code === 'already_noted') { sent(); return } // the reply to the first was lost
+        go.removeAttribute('aria-busy')
+        problem.replaceChildren(h('p', {}, icon('warn'), t('report.note_failed')))
+      }
+    }
+    const go = button(t('report.note_send'), () => void send(), { kind: 'secondary' })
+    box.append(h('label', { for: 'report-note' }, t('report.note')), text, problem, go)
+    return box
   }
 
   /** changeSignIn leads to the console, where passwords and passkeys are changed; until its address is known it says what to do. */

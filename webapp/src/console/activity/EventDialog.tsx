@@ -35,7 +35,8 @@ export function EventDialog({ id, close, go }: EventProps) {
   )
 }
 
-function Detail({ event, go }: { event: ActivityDetail; go: (next: Partial<ActivitySearch>) => void }) {
+/** All that is known of an event; without `go` it leads nowhere else. */
+export function Detail({ event, go }: { event: ActivityDetail; go?: (next: Partial<ActivitySearch>) => void }) {
   const { t, language } = useT()
   const text = (name: string) => (typeof event.detail[name] === 'string' ? String(event.detail[name]) : '')
   const rows: [Key, ReactNode][] = [
@@ -64,10 +65,12 @@ function Detail({ event, go }: { event: ActivityDetail; go: (next: Partial<Activ
           <pre tabIndex={0} role="region" aria-label={t('console.activity.detail')} translate="no" className="mt-2 max-h-72 overflow-auto rounded-lg border border-line bg-sunken p-3 font-mono text-xs leading-5 [overflow-wrap:anywhere] whitespace-pre-wrap">{JSON.stringify(event.detail, null, 2)}</pre>
         </section>
       )}
-      <div className="mt-6 flex flex-wrap gap-3">
-        {event.actor.id?.startsWith('ppl_') && <Button onClick={() => go({ person: event.actor.id, object: undefined })}>{t('console.activity.more_person')}</Button>}
-        {event.object && <Button onClick={() => go({ object: event.object?.id, person: undefined })}>{t('console.activity.more_object')}</Button>}
-      </div>
+      {go && (
+        <div className="mt-6 flex flex-wrap gap-3">
+          {event.actor.id?.startsWith('ppl_') && <Button onClick={() => go({ person: event.actor.id, object: undefined })}>{t('console.activity.more_person')}</Button>}
+          {event.object && <Button onClick={() => go({ object: event.object?.id, person: undefined })}>{t('console.activity.more_object')}</Button>}
+        </div>
+      )}
     </>
   )
 }

@@ -17,7 +17,7 @@ export function PersonPicker({ label, chosen, role }: { label: string; chosen: (
 
 export function TeamPicker({ label, chosen }: { label: string; chosen: (team: string, name: string) => void }) {
   const { t } = useT()
-  const find = async (q: string) => (await directoryApi.teams(q)).items.map(({ id, name }) => ({ id, name }))
+  const find = async (q: string) => (await directoryApi.teams(q)).items.map(({ id, name, alias }) => ({ id, name: alias ?? name }))
   return <Picker label={label} hint={t('console.teams.search')} none={t('console.teams.none_found')} kind="teams" find={find} chosen={chosen} />
 }
 

@@ -3,7 +3,7 @@
 import type { Page, Person, Role } from '../../shared/types'
 import { query, send } from '../api'
 import type {
-  CallDetail, CallPage, Deleted, Guard, Mapping, MappingPreview, Member, MissingAnswer, NewSchema, Offboarding, Ownership, OwnSchema, RawCall, Removal, RemovalDetail, Replayed,
+  CallConflict, CallDetail, CallPage, Deleted, Guard, Mapping, MappingPreview, Member, MissingAnswer, NewSchema, Offboarding, Ownership, OwnSchema, RawCall, Removal, RemovalDetail, Replayed,
   RoleMapping, RolePreview, RoleRule, Sources, SyncHealth, SyncSetup, TeamInfo, TurnedOff, TurnOffPlan,
 } from './types'
 
@@ -18,6 +18,8 @@ export const directoryApi = {
   call: (call: string) => send<CallDetail>('GET', `/v1/provisioning/log/${id(call)}`),
   raw: (call: string) => send<RawCall>('POST', `/v1/provisioning/log/${id(call)}/raw`, { body: {} }),
   replay: (call: string, dry: boolean) => send<Replayed>('POST', `/v1/provisioning/log/${id(call)}/replay`, { body: { dry_run: dry } }),
+  conflict: (call: string) => send<CallConflict>('GET', `/v1/provisioning/log/${id(call)}/conflict`),
+  settle: (call: string, person: string, dry: boolean) => send<Replayed>('POST', `/v1/provisioning/log/${id(call)}/conflict`, { body: { person_id: person, dry_run: dry } }),
   missing: (person: string) => send<MissingAnswer>('GET', `/v1/provisioning/missing?${query({ person })}`),
   health: () => send<SyncHealth>('GET', '/v1/provisioning/health'),
   setup: (token?: string) => send<SyncSetup>('GET', `/v1/provisioning/setup?${query({ token })}`),
@@ -25,7 +27,7 @@ export const directoryApi = {
   keep: (days: number) => send<{ retention_days: number; raw_days: number }>('PATCH', '/v1/provisioning/settings', { body: { retention_days: days } }),
 
   mapping: () => send<Mapping>('GET', '/v1/directory/mapping'),
-  saveMapping: (mapping: Sources) => send<Mapping>('PUT', '/v1/directory/mapping', { body: { mapping } }),
+  saveMapping: (mapping: Sources, confirmation?: string) => send<Mapping>('PUT', '/v1/directory/mapping', { body: { mapping, ...(confirmation && { confirmation_id: confirmation }) } }),
   previewMapping: (mapping: Sources, call?: string) => send<MappingPreview>('POST', '/v1/directory/mapping/preview', { body: { mapping, ...(call && { call_id: call }) } }),
   roles: () => send<RoleMapping>('GET', '/v1/directory/role-mapping'),
   saveRoles: (mapping: { rules: RoleRule[]; offer_roles: boolean; keep_on_return: boolean }) => send<RoleMapping>('PUT', '/v1/directory/role-mapping', { body: mapping }),
@@ -53,4 +55,5 @@ export const directoryApi = {
   people: (choice: PeopleChoice, signal?: AbortSignal) => send<Page<Member>>('GET', `/v1/people?${query({ limit: '50', ...choice })}`, { signal }),
   teams: (q?: string, after?: string) => send<Page<TeamInfo>>('GET', `/v1/teams?${query({ limit: '50', q, after })}`),
   team: (one: string) => send<TeamInfo>('GET', `/v1/teams/${id(one)}`),
+  nameTeam: (one: string, alias: string) => send<TeamInfo>('PATCH', `/v1/teams/${id(one)}`, { body: { alias } }),
 }

@@ -67,6 +67,12 @@ export interface Replayed {
   call?: string
 }
 
+/** Who has the userName that a refused call asked for, and how the two can be one; without a way they cannot. */
+export interface CallConflict {
+  holder: { id: string; name: string; user_name: string; email: string; source: 'local' | 'directory'; active: boolean; role: Role }
+  way?: 'merge' | 'revive' | 'fold'
+}
+
 export interface SyncSentence { code: string; text: string; inferred: boolean }
 
 export interface CallCounts {
@@ -194,6 +200,14 @@ export interface TurnOffPlan {
 export interface TurnedOff { people: 'keep' | 'remove'; kept: number; removed: number; teams: number; tokens: number }
 
 /** A team as its own page shows it. */
-export interface TeamInfo { id: string; name: string; source: 'local' | 'directory'; members: number; external_id?: string; created_at: string; changed_at: string }
+export interface TeamInfo {
+  id: string; name: string; source: 'local' | 'directory'; members: number; external_id?: string; created_at: string; changed_at: string
+  /** What it is called here, where that is not the directory's name. */
+  alias?: string
+  /** How many members the directory took away within a week, where that was more than half of it. */
+  lost?: number
+  /** Members whom the directory has named by an id that nobody has yet. */
+  waiting?: number
+}
 
 export interface Member extends Person { last_synced_at?: string }

@@ -34,7 +34,7 @@ function List({ directory, put }: { directory: Directory; put: () => void }) {
   return (
     <Card className="p-6 max-cards:p-5">
       <div className="flex flex-wrap items-start justify-between gap-3">
-        <h3 className="font-semibold">{t('console.first.title')}</h3>
+        <h3 className="font-semibold">{t('console.first.title')} <span className="ms-1 font-normal text-muted tabular-nums">{t('console.first.done', { n: [viewed, called, synced].filter(Boolean).length })}</span></h3>
         <Button look="quiet" className="-my-2 -me-3" onClick={put}>{t('console.first.put_away')}</Button>
       </div>
       <ol className="mt-3 space-y-2.5">

@@ -1,7 +1,7 @@
 // The tab "IDP Settings" with its section "Directory Sync".
 
 import { useQuery } from '@tanstack/react-query'
-import type { ReactNode } from 'react'
+import { useEffect, useRef, type ReactNode } from 'react'
 import { ApiError } from '../../shared/api'
 import { relative } from '../../shared/format'
 import type { Directory, Role } from '../../shared/types'
@@ -19,6 +19,7 @@ import { Troubles } from '../token/Troubles'
 import { LastDay } from '../directory/health/LastDay'
 import { Danger } from '../directory/TurnOff'
 import { SingleSignOn } from '../sso/SingleSignOn'
+import { useAnnounce } from '../ui/announce'
 import { Button, ButtonLink } from '../ui/button'
 import { CopyField } from '../ui/copy'
 import { useDialogs } from '../ui/dialogs'
@@ -147,9 +148,10 @@ function Status({ directory }: { directory: Directory }) {
   const now = useNow(30_000)
   const { status, counts } = directory
   const state = states[status.state]
+  useSpokenState(status.state, state ? t(state.word) : status.state)
   return (
     <div className="flex flex-wrap items-center justify-between gap-x-8 gap-y-4 border-b border-line p-6 max-cards:p-5">
-      <div role="status" className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-2">
+      <div className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-2">
         <Badge tone={state?.tone ?? 'plain'} icon={state?.icon ?? 'info'}>{state ? t(state.word) : status.state}</Badge>
         <span className="min-w-0 text-muted">{sentence(t, directory, (at) => relative(new Date(at), now, language)).replace(/\.\.$/, '.')}</span>
       </div>
@@ -159,6 +161,17 @@ function Status({ directory }: { directory: Directory }) {
       </dl>
     </div>
   )
+}
+
+/** Says a new state when it comes while the page is open; that a minute has passed since a call is not spoken. */
+function useSpokenState(state: string, word: string): void {
+  const announce = useAnnounce()
+  const before = useRef(state)
+  useEffect(() => {
+    if (before.current === state) return
+    before.current = state
+    announce(word)
+  }, [state, word, announce])
 }
 
 function sentence(t: T, { status, idp }: Directory, ago: (at: string) => string): string {

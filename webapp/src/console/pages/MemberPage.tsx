@@ -53,7 +53,7 @@ function Loaded({ person }: { person: Person }) {
           <Fact term={t('console.members.status')}><PersonStatus person={person} /></Fact>
           <Fact term={t('console.members.role')}>{t(roleKey[person.role])}</Fact>
           <Fact term={t('console.members.source')}><Badge tone={person.source === 'directory' ? 'accent' : 'plain'}>{person.source === 'directory' ? t('console.member.managed_by', { idp }) : t('console.members.local')}</Badge></Fact>
-          <Fact term={t('console.members.team')}>{person.teams.length > 0 ? <bdi>{person.teams.map((team) => team.name).join(', ')}</bdi> : '—'}</Fact>
+          <Fact term={t('console.members.team')}>{person.teams.length > 0 ? <span className="flex flex-wrap gap-x-3">{person.teams.map((team) => <Link key={team.id} to="/teams/$team" params={{ team: team.id }} className={textLink}><bdi>{team.name}</bdi></Link>)}</span> : '—'}</Fact>
           <Fact term={t('console.member.added')}><Time at={person.created_at} /></Fact>
           {mayConfigure(session) && <Fact term={t('console.member.last_password')}>{person.last_sign_in_at ? <Time at={person.last_sign_in_at} /> : '—'}</Fact>}
         </dl>
@@ -82,13 +82,15 @@ function Actions({ person, idp }: { person: Person; idp: string }) {
   const queries = useQueryClient()
   const actions = usePersonActions(person, idp, () => queries.invalidateQueries({ queryKey: keyOf(session) }))
   const possible = actions.filter((action) => !action.reason)
-  const reasons = [...new Set(actions.map((action) => action.reason).filter((reason) => reason !== undefined))]
+  // Actions that are not possible for the same reason are named together.
+  const reasons = new Map<string, string[]>()
+  for (const { name, reason } of actions) if (reason) reasons.set(reason, [...(reasons.get(reason) ?? []), name.replace(/…$/, '')])
   return (
     <div className="mt-6 space-y-3 border-t border-line pt-5" role="group" aria-label={t('console.members.actions_for', { name: person.name })}>
       <div className="flex flex-wrap gap-3">
         {possible.map(({ name, run, danger }) => <Button key={name} look={danger ? 'danger' : 'secondary'} onClick={run}>{name}</Button>)}
       </div>
-      {reasons.map((reason) => <p key={reason} className="text-sm text-muted">{reason}</p>)}
+      {[...reasons].map(([reason, names]) => <p key={reason} className="text-sm text-muted">{names.join(', ')}: {reason}</p>)}
     </div>
   )
 }

@@ -86,7 +86,7 @@ function TeamName({ id }: { id: string }) {
   const { t } = useT()
   const session = useSession()
   const { data } = useQuery({ queryKey: keyOf(session, 'team', id), queryFn: () => directoryApi.team(id), retry: false, staleTime: 60_000 })
-  return data ? <bdi>{t('console.members.team_named', { name: data.name })}</bdi> : t('console.members.one_team')
+  return data ? <bdi>{t('console.members.team_named', { name: data.alias ?? data.name })}</bdi> : t('console.members.one_team')
 }
 
 function Pick({ label, value, change, children }: { label: string; value: string; change: (value: string) => void; children: ReactNode }) {
@@ -138,7 +138,7 @@ function List({ search, manage, go }: { search: MembersSearch; manage: boolean; 
   if (people.isPending) return <Skeleton lines={8} className="p-6" />
   if (people.isError && !people.data) return <LoadError error={people.error} retry={() => void people.refetch()} />
   const { items, next } = people.data
-  if (items.length === 0) return <Nobody search={search} clear={() => go({}, false)} />
+  if (items.length === 0 && !next) return <Nobody search={search} clear={() => go({}, false)} />
   const choose = (id: string, on: boolean) => setChosen((before) => new Set(on ? [...before, id] : [...before].filter((one) => one !== id)))
   const boxes = manage && items.some((person) => choosable(person, session.person.id))
   return (
@@ -157,6 +157,7 @@ function List({ search, manage, go }: { search: MembersSearch; manage: boolean; 
           />
         ))}
       </Table>
+      {items.length === 0 && <p className="px-6 py-5 text-sm text-muted">{t('console.members.none_yet')}</p>}
       {(search.after || next) && (
         <div className="flex flex-wrap gap-3 border-t border-line p-4">
           {search.after && <Button onClick={() => go(changeMembers(search, {}), false)}>{t('console.page.first')}</Button>}

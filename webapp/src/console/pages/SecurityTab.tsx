@@ -5,7 +5,7 @@ import { useState, type FormEvent, type ReactNode } from 'react'
 import type { Policy, PolicyRules } from '../../shared/types'
 import { api } from '../api'
 import { useConfirm, type Outcome } from '../confirm/run'
-import { useT, type Key } from '../i18n'
+import { useT, type Key, type T } from '../i18n'
 import { usePairing } from '../pairing/open'
 import { keyOf, useSession } from '../session'
 import { lifetimes } from '../token/life'
@@ -30,9 +30,29 @@ export function SecurityTab() {
       <section>
         <h2 className="mb-4 text-lg font-semibold">{t('console.policy.title')}</h2>
         <Rules key={JSON.stringify(rulesOf(data))} policy={data} />
+        <Fixed />
       </section>
       <SessionLimitsCard />
     </div>
+  )
+}
+
+const fixed: readonly { name: Key; text: Key }[] = [
+  { name: 'console.policy.regenerate', text: 'console.policy.regenerate_text' },
+  { name: 'console.policy.unlock', text: 'console.policy.unlock_text' },
+  { name: 'console.policy.mail_link', text: 'console.policy.mail_link_text' },
+]
+
+/** What people look for among the rules and is none of them. */
+function Fixed() {
+  const { t } = useT()
+  return (
+    <Card className="mt-4 p-6 max-cards:p-5">
+      <h3 className="font-medium">{t('console.policy.fixed')}</h3>
+      <dl className="mt-3 grid gap-4 text-sm cards:grid-cols-3">
+        {fixed.map(({ name, text }) => <div key={name}><dt className="font-medium">{t(name)}</dt><dd className="mt-0.5 text-muted">{t(text)}</dd></div>)}
+      </dl>
+    </Card>
   )
 }
 
@@ -96,7 +116,7 @@ function Rules({ policy }: { policy: Policy }) {
         <div className="mt-6 border-t border-line pt-6">
           {policy.can.change ? (
             <>
-              {different.length > 0 && <Differences>{different.map((key) => <li key={key}>{t(key)}</li>)}</Differences>}
+              {different.length > 0 && <Differences>{different.map((key) => <li key={key}>{t(key)}{fromTo(t, key, policy, rules)}</li>)}</Differences>}
               <Button type="submit" look="primary" aria-disabled={different.length === 0}>{t('console.policy.save')}</Button>
             </>
           ) : <p className="text-sm text-muted">{t('console.policy.read_only')}</p>}
@@ -104,6 +124,21 @@ function Rules({ policy }: { policy: Policy }) {
       </form>
     </Card>
   )
+}
+
+/** What a rule was and will be, where that is more than on or off. */
+function fromTo(t: T, key: Key, was: PolicyRules, will: PolicyRules): string {
+  const words: Partial<Record<Key, (rules: PolicyRules) => string>> = {
+    'console.policy.mode_changes': ({ mode }) => t(modes.find(({ value }) => value === mode)?.name ?? 'console.policy.risk'),
+    'console.policy.pending_changes': ({ pending_seconds }) => t('console.policy.minutes', { count: pending_seconds / 60 }),
+    'console.policy.lifetime_changes': lifetime, 'console.policy.lifetime_off': lifetime,
+  }
+  function lifetime({ max_token_days: most }: PolicyRules): string {
+    const known = lifetimes.find(({ days }) => days === most)
+    return most === 0 || !known ? t('console.policy.lifetime_none') : t(known.word)
+  }
+  const say = words[key]
+  return say ? `: ${say(was)} → ${say(will)}` : ''
 }
 
 /** What will be different, before it is confirmed. */

@@ -1,7 +1,7 @@
 // "Workspace Configuration": the heading, the tabs with their own addresses, and the General tab.
 
 import { Link, Outlet, useLocation, useNavigate } from '@tanstack/react-router'
-import { useRef, type KeyboardEvent } from 'react'
+import { useEffect, useRef, type KeyboardEvent } from 'react'
 import { roleKey } from '../errors'
 import { useT, type Key } from '../i18n'
 import { mayConfigure, useSession } from '../session'
@@ -43,6 +43,8 @@ function Tabs({ selected }: { selected: number }) {
   const { t } = useT()
   const navigate = useNavigate()
   const list = useRef<HTMLDivElement>(null)
+  // Where the list scrolls sideways, the selected tab is in view.
+  useEffect(() => { list.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ inline: 'center', block: 'nearest' }) }, [selected]) // newer browsers give a promise back
   function move(event: KeyboardEvent) {
     const steps: Record<string, number> = { ArrowRight: selected + 1, ArrowLeft: selected - 1 + tabs.length, Home: 0, End: tabs.length - 1 }
     const step = steps[event.key]

@@ -18,6 +18,7 @@ import { Notice } from '../ui/notice'
 import { usePasswordPair } from '../ui/password'
 import { chooseSlug, keepSetupDraft, lateStep, setLateStep, showFirstSteps, type LateStep } from '../workspace'
 import { ownersPasskey, OwnerWay, type Way } from './OwnerWay'
+import { SetupChecks } from './SetupChecks'
 import { CodesStep, PhoneStep } from './SetupPhone'
 import { missing, readDraft, slugOf, writeDraft, type Draft, type Named } from './setup-draft'
 
@@ -65,7 +66,7 @@ function Step({ number, title, lead, children }: { number: number; title: string
   useEffect(() => { at.current?.closest('main')?.querySelector<HTMLElement>('h1')?.focus() }, [])
   return (
     <Front wide title={title} lead={lead}>
-      <ol ref={at} aria-label={t('console.setup.steps')} className="mb-8 flex flex-wrap gap-x-5 gap-y-3 border-b border-line pb-6">
+      <ol ref={at} aria-label={t('console.setup.steps')} className="mb-8 flex flex-wrap gap-x-4 gap-y-3 border-b border-line pb-6">
         {steps.map((key, i) => (
           <li key={key} aria-current={i === number ? 'step' : undefined} className={`flex items-center gap-2 text-sm font-medium ${i === number ? '' : 'text-muted'}`}>
             <span aria-hidden="true" className={`grid size-6 shrink-0 place-items-center rounded-full border text-xs font-semibold ${i === number ? 'border-transparent bg-accent-fill text-on-accent' : 'border-edge'}`}>
@@ -157,9 +158,7 @@ function WorkspaceStep({ of, draft, change }: Part) {
         {...of('slug')} hint={t('console.setup.workspace_address_hint', { address: `${location.host}/w/${slug || '…'}` })}
         autoCapitalize="none" spellCheck={false} value={slug} onChange={(event) => change({ slug: event.target.value })}
       />
-      {location.protocol === 'https:'
-        ? <Notice tone="good">{t('console.setup.https')}</Notice>
-        : !window.isSecureContext && <Notice tone="warn">{t('console.setup.http')}</Notice>}
+      <SetupChecks />
     </>
   )
 }

@@ -14,12 +14,14 @@ import { Notice } from '../ui/notice'
 export function PhoneStep({ session, paired, skip }: { session: Session; paired: () => void; skip: () => void }) {
   const { t } = useT()
   const [done, setDone] = useState(false)
-  const found = useCallback(() => setDone(true), [])
+  const [found, setFound] = useState(false) // a phone is there and being compared: nobody has to be warned of having none
+  const finished = useCallback(() => setDone(true), [])
   return (
     <>
-      <PairStarter companionUrl={session.companion_url} paired={found} left={skip} />
+      <PairStarter companionUrl={session.companion_url} paired={finished} left={skip} found={setFound} />
       {done && <PasskeysCard />}
-      {done ? <Button look="primary" className="mt-8 w-full" onClick={paired}>{t('console.setup.next')}</Button> : <Skip note={t('console.setup.skip_note')} skip={skip} />}
+      {done && <Button look="primary" className="mt-8 w-full" onClick={paired}>{t('console.setup.next')}</Button>}
+      {!done && !found && <Skip note={t('console.setup.skip_note')} skip={skip} />}
     </>
   )
 }

@@ -76,7 +76,11 @@ function List({ search, go }: { search: TeamsSearch; go: (next: TeamsSearch, rep
           const rule = ruleOf(roles.data?.rules ?? [], team.id)
           return (
             <Row key={team.id}>
-              <Cell><Link to="/teams/$team" params={{ team: team.id }} className={`${textLink} [overflow-wrap:anywhere]`}><bdi>{team.name}</bdi></Link></Cell>
+              <Cell>
+                <Link to="/teams/$team" params={{ team: team.id }} className={`${textLink} [overflow-wrap:anywhere]`}><bdi>{team.alias ?? team.name}</bdi></Link>
+                {team.alias && <span className="block text-muted [overflow-wrap:anywhere]"><bdi>{team.name}</bdi></span>}
+                {team.lost !== undefined && <span className="mt-1 block"><Badge tone="warn" icon="warn">{t('console.teams.large_drop')}</Badge></span>}
+              </Cell>
               <Cell label={t('console.teams.members')}><span className="tabular-nums">{new Intl.NumberFormat(language).format(team.members)}</span></Cell>
               {configure && <Cell label={t('console.teams.gives_role')} className={rule ? '' : 'cell-none'}>{rule ? t(roleKey[rule.rule.role]) : <span className="text-muted">—</span>}</Cell>}
               <Cell label={t('console.teams.source')}><Badge tone={team.source === 'directory' ? 'accent' : 'plain'}>{t(team.source === 'directory' ? 'console.members.directory' : 'console.members.local')}</Badge></Cell>

@@ -31,8 +31,17 @@ export function PairDialog({ companionUrl, close }: Props) {
   )
 }
 
-/** Starts a pairing when it appears, and again for a new code. `left` is called when the person gave up before there was one. */
-export function PairStarter({ companionUrl, paired, left }: { companionUrl: string; paired: (device: string) => void; left: () => void }) {
+interface StarterProps {
+  companionUrl: string
+  paired: (device: string) => void
+  /** The person gave up before there was a code. */
+  left: () => void
+  /** Whether a phone has answered the code and is being compared. */
+  found?: (there: boolean) => void
+}
+
+/** Starts a pairing when it appears, and again for a new code. */
+export function PairStarter({ companionUrl, paired, left, found }: StarterProps) {
   const { t, language } = useT()
   const begin = useStartPairing()
   const [start, setStart] = useState<PairingStart | null>(null)
@@ -63,5 +72,5 @@ export function PairStarter({ companionUrl, paired, left }: { companionUrl: stri
       </div>
     )
   if (!start) return <Skeleton lines={6} className="mt-6" />
-  return <PairPanel start={start} companionUrl={companionUrl} renew={() => void run()} paired={paired} />
+  return <PairPanel start={start} companionUrl={companionUrl} renew={() => void run()} paired={paired} found={found} />
 }

@@ -26,12 +26,14 @@ interface Props {
   renew: () => void
   /** The phone is paired and active. */
   paired: (device: string) => void
+  /** Whether a phone has answered the code and is being compared. */
+  found?: (there: boolean) => void
 }
 
-export function PairPanel({ start, companionUrl, renew, paired }: Props) {
+export function PairPanel({ start, companionUrl, renew, paired, found }: Props) {
   const watch = useWatch(start)
   if (!watch) return <Skeleton lines={6} className="mt-6" />
-  return <Watched key={start.id} watch={watch} companionUrl={companionUrl} renew={renew} paired={paired} />
+  return <Watched key={start.id} watch={watch} companionUrl={companionUrl} renew={renew} paired={paired} found={found} />
 }
 
 function useWatch(start: PairingStart): PairingWatch | null {
@@ -50,7 +52,7 @@ function useWatch(start: PairingStart): PairingWatch | null {
   return watch
 }
 
-function Watched({ watch, companionUrl, renew, paired }: { watch: PairingWatch } & Omit<Props, 'start'>) {
+function Watched({ watch, companionUrl, renew, paired, found }: { watch: PairingWatch } & Omit<Props, 'start'>) {
   const { t, language } = useT()
   const view = useSyncExternalStore(watch.subscribe, watch.view)
   const now = useNow(500).getTime()
@@ -58,6 +60,8 @@ function Watched({ watch, companionUrl, renew, paired }: { watch: PairingWatch }
   const left = (Date.parse(view.start.expires_at) - serverTime(now)) / 1000
   const over = view.state === 'expired' || (view.state === 'open' && left <= 0)
   useEffect(() => { if (view.state === 'active') paired(view.device ?? '') }, [view.state, view.device, paired])
+  const there = view.state === 'claimed' || view.state === 'matched'
+  useEffect(() => found?.(there), [there, found])
   useEffect(() => { if (over) announce(t('console.pair.expired'), true) }, [over, announce, t])
   if (view.state === 'active') return <Notice tone="good" alert className="mt-6">{t('console.pair.paired', { device: view.device ?? '' })}</Notice>
   if (over) return <Ended text={t('console.pair.expired')} renew={renew} />

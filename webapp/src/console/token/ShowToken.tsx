@@ -69,10 +69,12 @@ export function ShowToken(props: Props) {
   return (
     <Modal title={t('console.token.title')} onCancel={leave} wide>
       {loss === null ? <Value {...props} leave={leave} /> : <Lost loss={loss} hint={hint} />}
-      <ModalActions>
-        {loss?.why === 'replaced' && <Button look="primary" onClick={again}>{t('console.token.view_new')}</Button>}
-        <Button onClick={leave}>{t('common.close')}</Button>
-      </ModalActions>
+      <div className="max-cards:order-2">
+        <ModalActions>
+          {loss?.why === 'replaced' && <Button look="primary" onClick={again}>{t('console.token.view_new')}</Button>}
+          <Button onClick={leave}>{t('common.close')}</Button>
+        </ModalActions>
+      </div>
     </Modal>
   )
 }
@@ -155,13 +157,14 @@ function Value({ secret, info, confirmationId, by, lastUsedAt, renewed = false, 
   }
   return (
     <>
-      <div className="mt-6">
-        <label htmlFor={id} className="mb-1.5 block text-sm font-medium">{t(info.previous ? 'console.token.new' : 'console.token.label')}</label>
+      <div className="mt-6 max-cards:contents">
+        <label htmlFor={id} className="mb-1.5 block text-sm font-medium max-cards:mt-6">{t(info.previous ? 'console.token.new' : 'console.token.label')}</label>
         <textarea
           ref={box} id={id} data-testid="token-value" readOnly rows={1} tabIndex={-1} autoComplete="off" spellCheck={false} translate="no"
           className="field-sizing-content block min-h-11 w-full resize-none rounded-lg border border-edge bg-sunken px-3 py-2.5 font-mono text-sm [word-break:break-all]"
         />
-        <div className="mt-3 flex flex-wrap items-center gap-3 max-cards:flex-col max-cards:items-stretch">
+        {/* On a phone these stand where the thumb is. */}
+        <div className="mt-3 flex flex-wrap items-center gap-3 max-cards:sticky max-cards:bottom-0 max-cards:order-1 max-cards:mt-auto max-cards:flex-col max-cards:items-stretch max-cards:bg-raised max-cards:pt-5 max-cards:pb-1">
           <Button look="primary" onClick={(event) => copyNow(event.currentTarget)}><Icon name="copy" className="size-4" />{t('common.copy')}</Button>
           <Button aria-pressed={visible} aria-controls={id} onClick={visible ? hide : show}>
             <Icon name={visible ? 'eyeOff' : 'eye'} className="size-4" />{t(visible ? 'console.token.hide' : 'console.token.show')}

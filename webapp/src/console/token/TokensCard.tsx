@@ -57,7 +57,7 @@ function TokenRow({ token }: { token: TokenInfo }) {
       <Cell label={t('console.tokens.last_used')}>{token.last_used_at ? <><Time at={token.last_used_at} />{token.last_used_by && <By name={token.last_used_by} />}</> : t('console.tokens.never')}</Cell>
       <Cell label={t('console.tokens.expires')}>{token.expires_at ? <Time at={token.expires_at} /> : t('console.tokens.never')}</Cell>
       <Cell label={t('console.tokens.state')}><TokenState token={token} /></Cell>
-      <Cell><Button look="quiet" aria-label={t('console.tokens.details_of', { hint: token.hint })} onClick={open}>{t('console.tokens.details')}</Button></Cell>
+      <Cell><Button look="quiet" className="cards:-my-2.5 max-cards:-ml-3" aria-label={t('console.tokens.details_of', { hint: token.hint })} onClick={open}>{t('console.tokens.details')}</Button></Cell>
     </Row>
   )
 }

@@ -20,8 +20,7 @@ function pieceOf(piece: string, parts: Record<string, ReactNode>, values: Values
   if (name !== undefined) return parts[name] ?? values[name] ?? ''
   const strong = /^<b>(.*)<\/b>$/.exec(piece)?.[1]
   if (strong === undefined) return piece
-  const inner = /^\{\{(\w+)\}\}$/.exec(strong)?.[1]
-  return <strong className="font-semibold">{inner === undefined ? strong : (parts[inner] ?? values[inner] ?? '')}</strong>
+  return <strong className="font-semibold">{strong.split(/(\{\{\w+\}\})/).map((inner, i) => <Fragment key={i}>{pieceOf(inner, parts, values)}</Fragment>)}</strong>
 }
 
 /** The time, kept current while the page is open. */
@@ -116,7 +115,7 @@ export function RequestId({ error }: { error: unknown }) {
 export function PageHead({ title, children }: { title: string; children?: ReactNode }) {
   return (
     <div className="mb-6 flex flex-wrap items-center justify-between gap-4">
-      <h1 tabIndex={-1} className="text-2xl font-semibold tracking-tight [overflow-wrap:anywhere]">{title}</h1>
+      <h1 tabIndex={-1} className="text-2xl font-semibold tracking-tight [overflow-wrap:anywhere] max-[22rem]:text-[1.35rem]">{title}</h1>
       {children}
     </div>
   )

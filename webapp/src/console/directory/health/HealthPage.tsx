@@ -107,7 +107,6 @@ function Forecast({ forecast }: { forecast: NonNullable<SyncHealth['forecast']> 
     <Part title={t('console.health.forecast')} lead={t('console.health.forecast_text')}>
       <Notice tone={tone[forecast.level]}>
         <Sentences sentences={forecast.sentences} />
-        {forecast.off_by && <p className="mt-2"><Rich k="console.health.off_by" parts={{ time: <Time at={forecast.off_by} /> }} /></p>}
       </Notice>
     </Part>
   )

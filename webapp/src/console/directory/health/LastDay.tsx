@@ -26,10 +26,7 @@ export function LastDay() {
     <Card>
       <div className="flex flex-wrap items-center justify-between gap-3 border-b border-line px-6 py-3 max-cards:px-4">
         <h3 className="font-semibold">{t('console.health.last_day')}</h3>
-        <div className="flex flex-wrap gap-2">
-          <ButtonLink to="/settings/directory/health">{t('console.dir.health')}</ButtonLink>
-          <ButtonLink to="/settings/directory/log">{t('console.health.to_log')}</ButtonLink>
-        </div>
+        <ButtonLink to="/settings/directory/health">{t('console.dir.health')}</ButtonLink>
       </div>
       {health.isPending && <Skeleton lines={2} className="p-6" />}
       {health.isError && !health.data && <LoadError error={health.error} retry={() => void health.refetch()} />}

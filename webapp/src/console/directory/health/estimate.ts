@@ -33,14 +33,16 @@ export function share(done: number, scope: number): number {
 export interface Bar { at: number; calls: number; bad: number }
 
 const barsMost = 96
+/** A workspace whose first call is a minute old has thin bars too. */
+const barsLeast = 30
 
-/** The last day's minutes in at most 96 bars; `every` is how many minutes one stands for. */
+/** The last day's minutes in 30 to 96 bars; `every` is how many minutes one stands for. */
 export function bars(minutes: readonly Minute[], now: number): { every: number; bars: Bar[] } {
   const first = minutes[0]
   if (!first) return { every: 1, bars: [] }
   const minute = 60_000
-  const start = Math.floor(Date.parse(first.minute) / minute)
-  const end = Math.max(start, Math.floor(now / minute))
+  const end = Math.max(Math.floor(Date.parse(first.minute) / minute), Math.floor(now / minute))
+  const start = Math.min(Math.floor(Date.parse(first.minute) / minute), end - barsLeast + 1)
   const every = Math.max(1, Math.ceil((end - start + 1) / barsMost))
   const from = Math.floor(start / every) * every
   const out: Bar[] = []

@@ -21,6 +21,7 @@ import { asCurl } from './diff'
 import { readSearch } from './filters'
 import { useWide } from './keys'
 import { ReplayDialog } from './Replay'
+import { ResolveDialog } from './Resolve'
 
 export function CallPanel() {
   const { t } = useT()
@@ -42,7 +43,7 @@ export function CallPanel() {
       <section aria-label={t('console.log.call')} onKeyDown={(event) => { if (wide && event.key === 'Escape' && !event.defaultPrevented) close() }}>
         <div className="flex items-center justify-between gap-3 border-b border-line px-5 py-2.5">
           {wide ? <p className="text-sm font-medium text-muted">{t('console.log.call')}</p> : null}
-          <Button look="quiet" onClick={close}>{wide ? <><Icon name="close" className="size-4" />{t('common.close')}</> : <><Icon name="up" className="size-4 -rotate-90" />{t('console.log.to_list')}</>}</Button>
+          <Button look="quiet" className={wide ? '' : '-ml-3'} onClick={close}>{wide ? <><Icon name="close" className="size-4" />{t('common.close')}</> : <><Icon name="up" className="size-4 -rotate-90" />{t('console.log.to_list')}</>}</Button>
         </div>
         {call.isPending && <Skeleton lines={8} className="p-5" />}
         {gone && <Empty icon="search" title={t('console.log.gone')}>{t('console.log.gone_text')}</Empty>}
@@ -183,6 +184,9 @@ function Facts({ call }: { call: CallDetail }) {
   )
 }
 
+/** The code of a userName that somebody has already. */
+const nameTaken = 'DS-1201'
+
 function Actions({ call }: { call: CallDetail }) {
   const { t } = useT()
   const dialogs = useDialogs()
@@ -191,14 +195,18 @@ function Actions({ call }: { call: CallDetail }) {
   const link = useCopy(t('console.log.link_copied'))
   const curl = useCopy(t('console.log.curl_copied'))
   const nothing = () => undefined
-  async function replay() {
-    await dialogs.open<true>((close) => <ReplayDialog call={call} close={close} />)
+  const conflict = call.code === nameTaken && call.result === 'failed' && !call.resolved_at && call.can.replay
+  const replay = () => look((close) => <ReplayDialog call={call} close={close} />)
+  const resolve = () => look((close) => <ResolveDialog call={call} close={close} />)
+  async function look(dialog: (close: (done: true | null) => void) => ReactNode) {
+    await dialogs.open<true>(dialog)
     await Promise.all([queries.invalidateQueries({ queryKey: keyOf(session, 'call', call.id) }), queries.invalidateQueries({ queryKey: keyOf(session, 'log') })])
   }
   const { subject } = call
   return (
     <div className="flex flex-wrap items-center gap-2">
-      {call.can.rehearse && <Button look={call.result === 'failed' && !call.resolved_at ? 'primary' : 'secondary'} onClick={() => void replay()}>{t('console.log.replay')}</Button>}
+      {conflict && <Button look="primary" onClick={() => void resolve()}>{t('console.conflict.title')}</Button>}
+      {call.can.rehearse && <Button look={call.result === 'failed' && !call.resolved_at && !conflict ? 'primary' : 'secondary'} onClick={() => void replay()}>{t('console.log.replay')}</Button>}
       {subject?.id && <ButtonLink to="/settings/directory/log" search={subject.kind === 'team' ? { team: subject.id } : { person: subject.id }}>{t(subject.kind === 'team' ? 'console.log.all_of_team' : 'console.log.all_of_person')}</ButtonLink>}
       {!subject?.id && subject?.kind === 'person' && subject.name && <ButtonLink to="/settings/directory/missing" search={{ person: subject.name }}>{t('console.missing.open')}</ButtonLink>}
       <Button look="quiet" onClick={(event) => void link.copy(`${location.origin}/settings/directory/log/${call.id}`, event.currentTarget, nothing)}>{t('console.log.copy_link')}</Button>

@@ -4,6 +4,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link, Outlet, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
+import { list } from '../../../shared/format'
 import { useT } from '../../i18n'
 import { keyOf, mayManagePeople, useSession } from '../../session'
 import { useAnnounce } from '../../ui/announce'
@@ -14,7 +15,7 @@ import { directoryApi } from '../api'
 import { DirectoryPage, Said } from '../frame'
 import { ResultBadge, ShortTime } from '../parts'
 import type { Call, CallPage } from '../types'
-import { Chips, Filters } from './Filters'
+import { Chips, filterNames, Filters } from './Filters'
 import { active, change, query, readSearch, scans, type LogSearch } from './filters'
 import { KeepDialog } from './KeepDialog'
 import { useKeys, useWide } from './keys'
@@ -62,7 +63,7 @@ function List({ search, compact, open }: { search: LogSearch; compact: boolean; 
   useKeys()
   return (
     <div className="min-w-0">
-      <Filters search={search} change={(part) => go(change(search, part))} live={live && newest} setLive={setLive} mayLive={newest} compact={compact} />
+      <Filters search={search} change={(part) => go(change(search, part))} clear={() => go({})} live={live && newest} setLive={setLive} mayLive={newest} compact={compact} />
       <Chips search={search} change={(part) => go(change(search, part))} clear={() => go({})} />
       {rows.waiting > 0 && <NewRows count={rows.waiting} show={() => setHeld(null)} />}
       <Card className="mt-4 overflow-hidden">
@@ -112,9 +113,10 @@ function Rows({ log, items, search, compact, open, hold, clear }: RowsProps) {
 }
 
 function Nothing({ search, clear }: { search: LogSearch; clear: () => void }) {
-  const { t } = useT()
-  if (active(search).length > 0)
-    return <Empty icon="search" title={t('console.log.no_match')}><p className="mb-5">{t('console.log.no_match_text')}</p><Button onClick={clear}>{t('console.log.clear')}</Button></Empty>
+  const { t, language } = useT()
+  const set = active(search).map((name) => t(filterNames[name]))
+  if (set.length > 0)
+    return <Empty icon="search" title={t('console.log.no_match')}><p className="mb-5">{t('console.log.no_match_text', { filters: list(set, language) })}</p><Button onClick={clear}>{t('console.log.clear')}</Button></Empty>
   return (
     <Empty icon="empty" title={t('console.log.none')}>
       <p className="mb-5">{t('console.log.none_text')}</p>
@@ -137,7 +139,7 @@ function CallTable({ items, search, compact, open }: { items: Call[]; search: Lo
           <th role="columnheader" scope="col" className={head}>{t('console.log.what')}</th>
           {!compact && <th role="columnheader" scope="col" className={head}>{t('console.log.subject')}</th>}
           {!compact && <th role="columnheader" scope="col" className={`${head} text-right`}>{t('console.log.took')}</th>}
-          {!compact && <th role="columnheader" scope="col" className={`${head} max-2xl:hidden`}>{t('console.log.request_id')}</th>}
+          {!compact && <th role="columnheader" scope="col" className={`${head} max-[87rem]:hidden`}>{t('console.log.request_id')}</th>}
         </tr>
       </thead>
       <tbody role="rowgroup" className="divide-y divide-line border-t border-line max-cards:border-t-0">
@@ -161,11 +163,11 @@ function CallRow({ call, search, compact, open }: { call: Call; search: LogSearc
           <Said>{call.sentence}</Said>
         </Link>
         {call.times > 1 && <span className="text-muted"> · {t('console.log.times', { count: call.times })}</span>}
-        {call.code && <span className="text-muted"> · <code className="font-mono" translate="no">{call.code}</code></span>}
+        {call.code && <span className="text-muted"> · <code className="font-mono whitespace-nowrap" translate="no">{call.code}</code></span>}
       </td>
       {!compact && <td role="cell" className={`${cell} max-w-44 cards:min-w-32 ${call.subject?.name ? '' : 'cell-none'}`}><bdi className="text-muted [overflow-wrap:anywhere]">{call.subject?.name ?? ''}</bdi></td>}
       {!compact && <td role="cell" className={`${cell} cell-none text-right whitespace-nowrap tabular-nums text-muted`}>{t('console.log.ms', { n: new Intl.NumberFormat(language, { maximumFractionDigits: 1 }).format(call.took_ms) })}</td>}
-      {!compact && <td role="cell" className={`${cell} cell-none max-w-40 truncate max-2xl:hidden`} title={call.request_id}><code translate="no" className="font-mono text-xs text-muted">{call.request_id}</code></td>}
+      {!compact && <td role="cell" className={`${cell} cell-none max-w-40 truncate max-[87rem]:hidden`} title={call.request_id}><code translate="no" className="font-mono text-xs text-muted">{call.request_id}</code></td>}
     </tr>
   )
 }

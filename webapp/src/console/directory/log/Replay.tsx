@@ -52,7 +52,7 @@ function Replay({ call, close }: { call: CallDetail; close: (done: true | null) 
   )
 }
 
-function Outcome({ replayed }: { replayed: Replayed }) {
+export function Outcome({ replayed }: { replayed: Replayed }) {
   const { t } = useT()
   const good = replayed.status < 400
   const words = replayed.dry_run ? (good ? t('console.log.rehearsed_good') : t('console.log.rehearsed_bad')) : good ? t('console.log.replay_done') : t('console.log.replay_refused')

@@ -90,3 +90,11 @@ export function query(search: LogSearch, now: number): Record<string, string | u
     to: last ? undefined : to && new Date(to).toISOString(),
   }
 }
+
+/** A moment as an input of day and time holds it, by this computer's clock; '' for none. */
+export function localMinute(value: string | undefined): string {
+  if (!value) return ''
+  const at = new Date(value)
+  const two = (n: number) => String(n).padStart(2, '0')
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}`
+}

@@ -54,12 +54,22 @@ export function useKeys(): void {
 }
 
 const wideQuery = '(min-width: 75rem)'
+const narrowQuery = '(max-width: 43.7499rem)'
+
+function useMedia(query: string): boolean {
+  return useSyncExternalStore((listener) => {
+    const media = window.matchMedia(query)
+    media.addEventListener('change', listener)
+    return () => media.removeEventListener('change', listener)
+  }, () => window.matchMedia(query).matches)
+}
 
 /** Whether a call has room beside the list. */
 export function useWide(): boolean {
-  return useSyncExternalStore((listener) => {
-    const media = window.matchMedia(wideQuery)
-    media.addEventListener('change', listener)
-    return () => media.removeEventListener('change', listener)
-  }, () => window.matchMedia(wideQuery).matches)
+  return useMedia(wideQuery)
+}
+
+/** Whether tables are cards here, and filters a sheet. */
+export function useNarrow(): boolean {
+  return useMedia(narrowQuery)
 }

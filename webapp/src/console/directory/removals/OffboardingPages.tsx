@@ -3,6 +3,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link, useParams, useSearch } from '@tanstack/react-router'
 import { ApiError } from '../../../shared/api'
+import { clockSeconds, day, utc } from '../../../shared/format'
 import { useT, type Key } from '../../i18n'
 import { keyOf, useSession } from '../../session'
 import { Button, ButtonLink, textLink } from '../../ui/button'
@@ -10,7 +11,7 @@ import { Badge, Card, Empty, LoadError, Rich, Skeleton, Time } from '../../ui/pa
 import { Cell, Row, Table } from '../../ui/table'
 import { directoryApi } from '../api'
 import { DirectoryPage } from '../frame'
-import { More, ShortTime } from '../parts'
+import { More } from '../parts'
 import type { Offboarding } from '../types'
 
 const causes: Record<Offboarding['cause'], Key> = { deactivated: 'console.receipt.deactivated', deleted: 'console.receipt.deleted' }
@@ -67,8 +68,24 @@ function Ended({ one }: { one: Offboarding }) {
 }
 
 function Seconds({ value }: { value: number }) {
+  return <span className="whitespace-nowrap tabular-nums">{useSpan(value)}</span>
+}
+
+/** How long something took: to the millisecond within ten seconds, in minutes and hours where it took longer than a hundred. */
+function useSpan(seconds: number): string {
   const { t, language } = useT()
-  return <span className="whitespace-nowrap tabular-nums">{t('console.receipt.in_seconds', { n: new Intl.NumberFormat(language, { maximumFractionDigits: value < 10 ? 2 : 0 }).format(value) })}</span>
+  const value = Math.max(0, seconds)
+  if (value < 100) return t('console.receipt.in_seconds', { n: new Intl.NumberFormat(language, { maximumFractionDigits: value < 10 ? 3 : 0 }).format(value) })
+  const minutes = Math.round(value / 60)
+  if (minutes < 60) return t('console.receipt.in_minutes', { n: minutes })
+  return t('console.receipt.in_hours', { h: new Intl.NumberFormat(language).format(Math.floor(minutes / 60)), n: minutes % 60 })
+}
+
+/** "22 November 2026, 14:05:09": a receipt is kept, so it has the year, and it counts seconds. */
+function Exact({ at }: { at: string }) {
+  const { language } = useT()
+  const date = new Date(at)
+  return <time dateTime={at} title={utc(date)} className="whitespace-nowrap tabular-nums">{day(date, language)}, {clockSeconds(date, language)}</time>
 }
 
 export function OffboardingPage() {
@@ -116,12 +133,11 @@ function Receipt({ one }: { one: Offboarding }) {
 }
 
 function Line({ at, first, children }: { at: string; first: string; children: React.ReactNode }) {
-  const { language } = useT()
-  const seconds = (Date.parse(at) - Date.parse(first)) / 1000
+  const { t } = useT()
   return (
     <li className="flex flex-wrap items-baseline justify-between gap-x-6 gap-y-1 py-3">
       <span className="min-w-0 [overflow-wrap:anywhere]">{children}</span>
-      <span className="flex items-baseline gap-3 text-sm"><ShortTime at={at} /><span className="w-16 text-right tabular-nums text-muted">+{new Intl.NumberFormat(language, { maximumFractionDigits: 3 }).format(Math.max(0, seconds))} s</span></span>
+      <span className="flex flex-wrap items-baseline justify-end gap-x-4 text-sm"><Exact at={at} /><span className="min-w-20 text-right whitespace-nowrap tabular-nums text-muted">{t('console.receipt.later', { span: useSpan((Date.parse(at) - Date.parse(first)) / 1000) })}</span></span>
     </li>
   )
 }

@@ -3,8 +3,10 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useId, useState } from 'react'
 import { ApiError } from '../../../shared/api'
+import { useConfirm } from '../../confirm/run'
 import { errorText } from '../../errors'
 import { useT, type Key } from '../../i18n'
+import { usePairing } from '../../pairing/open'
 import { keyOf, mayManagePeople, useSession } from '../../session'
 import { useAnnounce } from '../../ui/announce'
 import { Button } from '../../ui/button'
@@ -42,7 +44,7 @@ function useExample() {
   return useQuery({
     queryKey: keyOf(session, 'mapping-example'),
     queryFn: async () => {
-      const log = await directoryApi.log({ operation: 'user.create', limit: '1' }, false)
+      const log = await directoryApi.log({ operation: 'user.create', result: 'ok', limit: '1' }, false)
       const call = log.items[0]
       return call ? ((await directoryApi.previewMapping({}, call.id)).sample ?? []) : []
     },
@@ -61,9 +63,19 @@ function Fields({ mapping }: { mapping: Mapping }) {
   const changed = changedFields(mapping.fields, typed)
   const sources = ownSources(mapping.fields, typed)
   const preview = useMutation({ mutationFn: () => directoryApi.previewMapping(sources) })
+  const confirm = useConfirm()
+  const pair = usePairing()
+  // People sign in by their address: where it comes from is confirmed on the phone.
+  async function confirmed(): Promise<Mapping | null> {
+    if (!changed.includes('email')) return directoryApi.saveMapping(sources)
+    const outcome = await confirm({ action: 'directory.mapping', params: { email: sources['email'] ?? [] } }, 'console.map.after', ({ id }) => directoryApi.saveMapping(sources, id))
+    if (outcome?.kind === 'no_device') await pair()
+    return outcome?.kind === 'done' ? outcome.value : null
+  }
   const save = useMutation({
-    mutationFn: () => directoryApi.saveMapping(sources),
+    mutationFn: confirmed,
     onSuccess: (saved) => {
+      if (!saved) return
       announce(t('console.map.saved', { count: saved.changed ?? 0 }))
       queries.setQueryData(keyOf(session, 'mapping'), { fields: saved.fields })
       void queries.invalidateQueries({ queryKey: keyOf(session, 'mapping-example') })
@@ -106,7 +118,7 @@ function FieldRow({ field, text, change, example, error, changed, readOnly }: Fi
   const isDefault = text.trim() === field.default.join('\n')
   return (
     <Row>
-      <Cell className="cards:w-48">
+      <Cell className="cards:w-40">
         <label htmlFor={id} className="font-semibold">{name}</label>
         <span className="mt-1 flex flex-wrap gap-1.5">
           {locked.has(field.field) && <Badge tone="plain" icon="lock">{t('console.map.required')}</Badge>}
@@ -122,7 +134,7 @@ function FieldRow({ field, text, change, example, error, changed, readOnly }: Fi
         {error && <p id={`${id}-error`} className="mt-1.5 flex items-start gap-1.5 text-sm text-bad"><Icon name="warn" className="mt-0.5 size-4" /><Said>{error}</Said></p>}
         {!isDefault && !readOnly && <Button look="quiet" className="-ml-3 text-sm" onClick={() => change(field.default.join('\n'))}>{t('console.map.default')}</Button>}
       </Cell>
-      <Cell label={t('console.map.example')} className="cards:max-w-48"><bdi className={`[overflow-wrap:anywhere] ${example ? '' : 'text-muted'}`}>{example || '—'}</bdi></Cell>
+      <Cell label={t('console.map.example')} className="cards:w-56 cards:max-w-56"><bdi className={`[overflow-wrap:anywhere] ${example ? '' : 'text-muted'}`}>{example || '—'}</bdi></Cell>
     </Row>
   )
 }

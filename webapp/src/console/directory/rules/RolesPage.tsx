@@ -127,7 +127,7 @@ function Order({ rules, edit, manage }: { rules: RoleRule[]; edit: (rules: RoleR
           <span className="w-6 shrink-0 text-right font-semibold tabular-nums text-muted">{i + 1}</span>
           <span className="min-w-0 flex-1 basis-48">
             <bdi className="block font-semibold [overflow-wrap:anywhere]">{nameOf(rule)}</bdi>
-            <span className="text-sm text-muted">{t(rule.team_id ? 'console.roles.of_team' : 'console.roles.of_app_role')}</span>
+            <span className="text-sm text-muted">{t(!rule.team_id ? 'console.roles.of_app_role' : names.get(rule.team_id) === rule.team_id ? 'console.roles.by_id' : 'console.roles.of_team')}</span>
           </span>
           <RoleSelect label={t('console.roles.role_of', { name: nameOf(rule) })} value={rule.role} disabled={!manage} choose={(role) => edit(rules.map((one, at) => (at === i && role !== '' ? { ...one, role } : one)))} />
           {manage && (
@@ -154,7 +154,7 @@ function Small({ label, mark, off, press, turn }: { label: string; mark: 'up' | 
 function RoleSelect({ label, value, choose, disabled, none = false }: { label: string; value: GivenRole | ''; choose: (role: GivenRole | '') => void; disabled: boolean; none?: boolean }) {
   const { t } = useT()
   return (
-    <select aria-label={label} value={value} disabled={disabled} onChange={(event) => choose(event.target.value as GivenRole | '')} className="min-h-10 rounded-lg border border-edge bg-surface px-3 py-1.5 text-sm max-cards:min-h-11">
+    <select aria-label={label} value={value} disabled={disabled} onChange={(event) => choose(event.target.value as GivenRole | '')} className={`min-h-10 rounded-lg border border-edge bg-surface px-3 py-1.5 text-sm max-cards:min-h-11 ${none ? 'cards:-my-2' : ''}`}>
       {none && <option value="">{t('console.roles.no_role')}</option>}
       {given.map((role) => <option key={role} value={role}>{t(roleKey[role])}</option>)}
     </select>
@@ -245,7 +245,10 @@ function Groups({ rules, manage, choose }: { rules: RoleRule[]; manage: boolean;
               return (
                 <Row key={team.id}>
                   <Cell><Link to="/teams/$team" params={{ team: team.id }} className={`${textLink} [overflow-wrap:anywhere]`}><bdi>{team.name}</bdi></Link></Cell>
-                  <Cell label={t('console.teams.members')}><span className="tabular-nums">{new Intl.NumberFormat(language).format(team.members)}</span></Cell>
+                  <Cell label={t('console.teams.members')}>
+                    <span className="tabular-nums">{new Intl.NumberFormat(language).format(team.members)}</span>
+                    {team.waiting !== undefined && <span className="block text-muted">{t('console.roles.waiting', { count: team.waiting, n: new Intl.NumberFormat(language).format(team.waiting) })}</span>}
+                  </Cell>
                   <Cell label={t('console.members.role')}><RoleSelect none label={t('console.roles.role_of', { name: team.name })} value={rule?.rule.role ?? ''} disabled={!manage} choose={(role) => choose(team.id, role)} /></Cell>
                   <Cell label={t('console.roles.place')}>{rule ? <Badge tone="accent">{rule.place}</Badge> : <span className="text-muted">—</span>}</Cell>
                   <Cell label={t('console.teams.changed')}><Time at={team.changed_at} /></Cell>

@@ -191,7 +191,7 @@ function Shown({ one: { step, state, call }, number, of, guide, directory, next,
       <div className="mt-6 flex flex-wrap items-center gap-3 border-t border-line pt-5">
         {next && <Button look="primary" onClick={() => choose(next)}>{t('console.guide.next')}</Button>}
         {!next && <ButtonLink look="primary" to="/settings/directory/health">{t('console.guide.watch')}</ButtonLink>}
-        {guide.link && <a href={guide.link} target="_blank" rel="noreferrer" className={textLink}>{t('console.guide.open_in', { idp: guide.name })}</a>}
+        {guide.link && <a href={guide.link.to} target="_blank" rel="noreferrer" className={textLink}>{t('console.guide.open_in', { idp: guide.link.name })}</a>}
       </div>
     </Card>
   )

@@ -15,7 +15,7 @@ export function SketchOf({ sketch, provider }: { sketch: Sketch; provider: strin
   const words = sketch.lines.map((one) => [one.label, one.value].filter(Boolean).join(': ')).join(', ')
   const height = 52 + sketch.lines.length * line
   return (
-    <figure className="mt-6">
+    <figure className="mt-6 max-cards:hidden">
       <svg viewBox={`0 0 ${wide} ${height}`} className="block w-full max-w-lg text-muted" role="img" aria-labelledby={id}>
         <title id={id}>{t('console.guide.sketch', { idp: provider, page: sketch.title, words })}</title>
         <rect x=".5" y=".5" width={wide - 1} height={height - 1} rx="10" className="fill-sunken stroke-line" />
@@ -47,8 +47,8 @@ function Line({ one, y }: { one: Sketch['lines'][number]; y: number }) {
   return (
     <g>
       <text x="18" y={y + 19.5} className="fill-ink text-[12px]">{one.label}</text>
-      {one.value && <rect x="210" y={y} width={wide - 228} height="30" rx="4" className="fill-surface stroke-edge" />}
-      {one.value && <text x="220" y={y + 19.5} className="fill-ink text-[12px]">{one.value}</text>}
+      {one.value && <rect x="192" y={y} width={wide - 210} height="30" rx="4" className="fill-surface stroke-edge" />}
+      {one.value && <text x="202" y={y + 19.5} className="fill-ink text-[12px]">{one.value}</text>}
     </g>
   )
 }

@@ -24,12 +24,12 @@ export interface Step {
   proof?: Proof
 }
 
-export interface Guide { name: string; steps: readonly Step[]; facts: readonly Key[]; link?: string }
+export interface Guide { name: string; steps: readonly Step[]; facts: readonly Key[]; link?: { name: string; to: string } }
 
 export const guides: Record<Provider, Guide> = {
   entra: {
     name: 'Entra ID',
-    link: 'https://entra.microsoft.com/#view/Microsoft_AAD_IAM/StartboardApplicationsMenuBlade/~/AppAppsPreview',
+    link: { name: 'Entra', to: 'https://entra.microsoft.com/#view/Microsoft_AAD_IAM/StartboardApplicationsMenuBlade/~/AppAppsPreview' },
     facts: ['console.guide.fact_cycle', 'console.guide.fact_nested', 'console.guide.fact_disable', 'console.guide.fact_rate'],
     steps: [
       { id: 'app', title: 'console.guide.entra_app', text: 'console.guide.entra_app_text', proof: 'called', sketch: { title: 'Enterprise applications', lines: [{ label: 'New application', button: true }, { label: 'Browse Microsoft Entra Gallery' }] } },
