@@ -1,6 +1,6 @@
 // G1: both ways to Workspace Configuration for every role at every width, by the keyboard alone, with names of all kinds. G2: J3, J4 and J10
 // once more in the dark, at 200 % zoom, at 320 px, with motion, in forced colours and in German, with what a screen reader finds and hears.
-import { must, same, textOf } from './kit/check.mjs'
+import { focused, must, same, textOf } from './kit/check.mjs'
 import { forget, heard, listen } from './kit/said.mjs'
 import { Words } from './kit/words.mjs'
 import { woken } from './j3.mjs'
@@ -87,7 +87,7 @@ async function waysIn(desk, one, width) {
     same(new URL(page.url()).pathname, '/settings/workspace', 'the address of the account menu')
   } else {
     await page.keyboard.press('Escape')
-    must(await greeting.evaluate((e) => e === document.activeElement), 'Esc does not go back to the button')
+    await focused(greeting, 'the button of the menu, after Esc')
   }
 }
 
@@ -189,7 +189,7 @@ async function g2One(world, person, { name, options, language = 'en', contrast =
     await here('token')
     await page.keyboard.press('Escape')
     await shown.waitFor({ state: 'hidden' })
-    must(await desk.button(w.say('console.idp.view')).evaluate((e) => e === document.activeElement), 'the focus is not on View Token')
+    await focused(desk.button(w.say('console.idp.view')), 'View Token')
   })
 
   await world.step(`G2 J4, ${name}`, async () => {

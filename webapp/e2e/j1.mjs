@@ -1,5 +1,5 @@
 // J1 as far as it is built: an empty service becomes a workspace with its Owner and a phone; then the Owner adds everybody else.
-import { must, same, textOf } from './kit/check.mjs'
+import { focused, must, same, textOf } from './kit/check.mjs'
 import { finishCodes, pairByLink } from './kit/pairing.mjs'
 import { addPasskey, authenticator, signOut } from './passkey.mjs'
 
@@ -39,6 +39,7 @@ export async function firstRun(world, way = 'password') {
     await desk.heading('Workspace').waitFor()
     await page.getByLabel('Workspace name').fill('Acme')
     same(await page.getByLabel('Workspace address').inputValue(), 'acme', 'the proposed address')
+    for (const passed of ['without https.', 'can sign for push services.', 'shows here at once.']) await page.getByRole('region', { name: 'Checks of this address' }).getByText(passed).waitFor()
     await desk.look('S0 workspace')
     await desk.button('Continue').click()
     await desk.heading('Owner').waitFor()
@@ -55,7 +56,7 @@ export async function firstRun(world, way = 'password') {
     await desk.look(way === 'passkey' ? 'S0 owner with a passkey' : 'S0 owner')
     await desk.button('Create workspace').click()
     await page.getByText('That code is not right. 4 tries left.').waitFor()
-    must(await page.getByLabel('One-time set-up code').evaluate((e) => e === document.activeElement), 'the focus is not on the wrong code')
+    await focused(page.getByLabel('One-time set-up code'), 'the wrong code')
     await desk.look('S0 wrong code')
     await page.getByLabel('One-time set-up code').fill((await world.control.ask('setup-code')).code)
     await desk.button('Create workspace').click()

@@ -32,7 +32,8 @@ export async function j11(world, { owner, leaver, second }) {
     gone = adopted.body.id
     const answered = performance.now()
     await idp.active(gone, false)
-    await tab.page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Teams' }).click()
+    // The next click; the page may have noticed by itself by then, and says so over everything else.
+    await tab.page.getByRole('link', { name: 'Teams', exact: true, includeHidden: true }).first().dispatchEvent('click')
     await tab.page.getByText('Your organization has turned off your access. Ask your IT team.').waitFor()
     world.figures.note('deactivated → web tab', performance.now() - answered)
     await tab.look('S2 turned off by the directory')

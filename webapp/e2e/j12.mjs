@@ -3,6 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { must, same } from './kit/check.mjs'
+import { confirmed } from './kit/idp.mjs'
 
 const day = 24 * 3600_000
 
@@ -81,6 +82,7 @@ export async function j12(world, person, outsider) {
     await page.getByRole('cell', { name: `${person.name} downloaded an export of the activity (signed).` }).first().waitFor()
     await page.getByRole('cell', { name: 'Sealed' }).first().waitFor()
   })
+  await auditorsLink(world, person)
   await world.step('J12 not for everybody', async () => {
     const other = outsider.desk
     await other.goto('/members')
@@ -91,6 +93,67 @@ export async function j12(world, person, outsider) {
     await other.look('S17 forbidden')
   })
   world.figures.note('J12', world.lived() - began)
+}
+
+/** A link that is confirmed on the phone, shown once, reads the activity and the log, and nothing else, until it is revoked. */
+async function auditorsLink(world, { desk, mobile, name }) {
+  const links = desk.dialog('Links for auditors')
+  const open = async () => {
+    await desk.goto('/activity')
+    await desk.button('Auditor link…').click()
+    await links.waitFor()
+  }
+  const address = await world.step('J12.5 a link for an auditor from outside', async () => {
+    await open()
+    await links.getByText('There is no link now.').waitFor()
+    await links.getByLabel('Who is it for?').fill('Example Audit')
+    await desk.look('S17 links for auditors')
+    await links.getByRole('button', { name: 'Make the link', exact: true }).click()
+    await confirmed(desk, mobile)
+    const shown = desk.dialog("The auditor's link")
+    const value = await shown.getByRole('textbox', { name: 'Link' }).inputValue()
+    must(/\/w\/acme\/auditor#cs_key_[0-9A-Za-z]{49}\.\d{10}$/.test(value), 'no link is shown')
+    await desk.look("S17 the auditor's link once")
+    await shown.getByRole('button', { name: 'Done', exact: true }).click()
+    return value
+  })
+  await world.step('J12.5 the auditor reads and does nothing else', async () => {
+    const auditor = await world.desk('the auditor')
+    const { page } = auditor
+    await page.goto(address)
+    await auditor.heading('Activity').waitFor()
+    must(!page.url().includes('cs_key_'), 'the secret stays in the address')
+    await page.getByLabel('Kind').selectOption({ label: 'SCIM tokens' })
+    await page.getByRole('button', { name: `${name} viewed the SCIM token.` }).first().click()
+    await auditor.dialog('Event').getByText('Sealed', { exact: true }).waitFor()
+    await auditor.look('S17 the auditor, one event')
+    await page.keyboard.press('Escape')
+    await auditor.look('S17 the auditor')
+    for (const word of ['Settings', 'All Members', 'Teams']) same(await page.getByRole('link', { name: word, exact: true }).count(), 0, `the way to ${word}`)
+    await page.getByRole('link', { name: 'Provisioning log', exact: true }).click()
+    await auditor.heading('Provisioning log').waitFor()
+    await page.getByRole('table').getByRole('button').first().click()
+    await auditor.dialog('Call').getByText('(masked)').first().waitFor()
+    await auditor.look('S17 the auditor, one call')
+    await page.keyboard.press('Escape')
+    await auditor.look('S17 the auditor, the log')
+    await page.reload() // the tab has the link still
+    await page.getByRole('table').waitFor()
+    await auditor.goto('/settings/workspace/idp')
+    await page.waitForURL(/\/signin/)
+    await open()
+    await links.getByText('last used').waitFor()
+    await desk.look('S17 a link that was used')
+    await links.getByRole('button', { name: 'Revoke the link of Example Audit', exact: true }).click()
+    await links.getByText('There is no link now.').waitFor()
+    await desk.page.keyboard.press('Escape')
+    await world.meant([{ status: 401, call: /^GET \/v1\/activity/ }], async () => {
+      await page.goto(address)
+      await auditor.heading('This link does not work any more').waitFor()
+      await auditor.look('S17 a link that is over')
+    })
+    await world.leave(auditor)
+  })
 }
 
 /** Presses a button of the export dialog and keeps what the browser downloads. */

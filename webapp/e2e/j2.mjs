@@ -1,6 +1,6 @@
 // J2: pair the phone. Cleo, a Super Admin, has just signed in for the first time.
 import { people } from './j1.mjs'
-import { must, same, textOf } from './kit/check.mjs'
+import { focusIs, focused, must, same, textOf } from './kit/check.mjs'
 import { storage } from './kit/storage.mjs'
 import { claim, compare, followLink, keepCodes, notifications, openPairing } from './kit/pairing.mjs'
 
@@ -22,8 +22,8 @@ export async function j2(world) {
     await openPairing(desk, cleo)
     code = await typed().innerText()
     must(/^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$/.test(code), `no code of eight characters: ${code}`)
-    must(/^(5:00|4:5\d)$/.test(await dialog.getByTestId('countdown').innerText()), 'the code is not valid for 5:00')
-    must(await page.evaluate(() => document.querySelector('dialog:modal')?.contains(document.activeElement)), 'the focus is not in the dialog')
+    must(/^(5:00|4:\d\d)$/.test(await dialog.getByTestId('countdown').innerText()), 'the code is not valid for 5:00')
+    await focusIs(page, (e) => e?.closest('dialog:modal'), 'something in the dialog')
     must(await desk.qr(), 'no picture')
     await desk.look('S18 pairing dialog')
   })
@@ -107,7 +107,7 @@ export async function j2(world) {
     await compare(desk, phone)
     await desk.look('S18 paired')
     cleo.codes = await keepCodes(desk)
-    must(await desk.button('Pair your phone').evaluate((e) => e === document.activeElement), 'the focus is not back on Pair your phone')
+    await focused(desk.button('Pair your phone'), 'Pair your phone, again')
   })
 
   await world.step('J2.5 notifications', async () => {
@@ -122,6 +122,29 @@ export async function j2(world) {
     await desk.look('S18 devices')
   })
   world.figures.note('J2', world.lived() - began)
+}
+
+/** Twenty phones are the most that anybody may have. */
+export async function tooManyPhones(world, person) {
+  const { desk } = person
+  const { page } = desk
+  await world.step('J2.8 the twenty-first phone', () => world.meant([{ status: 403, call: /^POST \/v1\/pairings$/ }, { status: 409, call: /^POST \/v1\/pairings$/ }], async () => {
+    await world.control.ask('spare-devices', { email: person.email, least: 19 })
+    await desk.goto('/profile')
+    await page.getByText('20 of 20', { exact: true }).waitFor()
+    await desk.button('Pair your phone').click()
+    const again = desk.dialog('Enter your password')
+    const refused = page.getByText('20 of 20 devices. Remove one first.')
+    await again.or(refused).first().waitFor()
+    if (await again.isVisible()) {
+      await again.getByLabel('Password').fill(person.password)
+      await again.getByRole('button', { name: 'Continue', exact: true }).click()
+    }
+    await refused.waitFor()
+    await desk.look('S18 twenty phones')
+    await page.keyboard.press('Escape')
+    await desk.dialog('Pair your phone').waitFor({ state: 'hidden' })
+  }))
 }
 
 /** Later, when a push service has taken a push for the phone: the row says so. */

@@ -43,8 +43,7 @@ async function copyWithoutClipboard(world, desk, token) {
   await page.evaluate(() => navigator.clipboard.writeText('something else'))
   const clipboard = await page.evaluateHandle(() => navigator.clipboard)
   await page.evaluate(() => Object.defineProperty(navigator, 'clipboard', { configurable: true, value: undefined })) // as on plain http
-  await copy.click()
-  await desk.showToken.getByText('Copied', { exact: true }).waitFor()
+  await Promise.all([desk.showToken.getByText('Copied', { exact: true }).waitFor(), copy.click()])
   same(await clipboard.evaluate((c) => c.readText()), token, 'the clipboard, by the older way')
   await desk.context.clock.runFor(3100)
   await desk.showToken.getByText('Copied', { exact: true }).waitFor({ state: 'hidden' })

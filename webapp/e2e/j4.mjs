@@ -86,12 +86,19 @@ export async function reported(world, person, admin) {
     await phone.button("I don't know this request").click()
     await phone.page.getByText('The browser session that asked was ended', { exact: false }).waitFor()
     await phone.look("M8 I don't know this request")
+    await phone.page.getByLabel('A note for your admins (optional)').fill('I was at lunch.')
+    await phone.button('Send note').click()
+    await phone.page.getByText('Your note was sent.').waitFor()
+    await phone.look('M8 noted')
     await page.getByRole('alert').filter({ hasText: `Denied on ${person.phone} at ` }).waitFor() // the answer does not vanish with the session
     await desk.look('S5 denied and reported')
-    await desk.waiting.getByRole('button', { name: 'Close', exact: true }).click({ timeout: 3000 }).catch(() => undefined)
     const ended = desk.dialog('Your session has ended')
-    // The next click; or the page has noticed by itself and asks already, which takes every click.
-    await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'All Members' }).click({ timeout: 3000 }).catch(() => undefined)
+    // The next click; or the page has noticed by itself and asks already, over everything else.
+    const next = page.getByRole('link', { name: 'All Members', exact: true, includeHidden: true }).first()
+    if (!(await ended.isVisible())) {
+      await page.evaluate(() => [...document.querySelectorAll('dialog[open] button')].find((b) => b.textContent === 'Close')?.click())
+      await next.dispatchEvent('click')
+    }
     await ended.waitFor()
     await ended.getByLabel('Password').fill(person.password)
     await ended.getByRole('button', { name: 'Sign in', exact: true }).click()
@@ -104,6 +111,7 @@ export async function reported(world, person, admin) {
     await admin.desk.look('S21 a request was reported')
     await admin.desk.goto('/activity')
     await admin.desk.page.getByRole('cell', { name: `${person.name} reported a request as not theirs.` }).first().waitFor()
+    await admin.desk.page.getByRole('cell', { name: `${person.name} wrote about the reported request: “I was at lunch.”` }).first().waitFor()
   })
   await world.advance(16 * 60_000)
 }
@@ -143,6 +151,5 @@ export async function tooMany(world, person) {
     await desk.look('S5 too many requests')
     await desk.waiting.getByRole('button', { name: 'Close', exact: true }).click()
   }))
-  phone.inbox.length = 0
   await world.advance(16 * 60_000)
 }

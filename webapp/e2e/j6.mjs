@@ -2,7 +2,7 @@
 // phone and none shows a token before.
 import { people } from './j1.mjs'
 import { itsMe, woken } from './j3.mjs'
-import { must, same, textOf, until } from './kit/check.mjs'
+import { focusIs, must, same, textOf, until } from './kit/check.mjs'
 import { pairByLink } from './kit/pairing.mjs'
 
 const minutes = 60_000
@@ -82,7 +82,7 @@ async function byCode(world, person) {
     await field.fill(code.toLowerCase())
     await use()
     await announced(desk, 'Pair a new phone within 1 hour')
-    must(await until(() => page.evaluate(() => document.activeElement?.textContent === 'Pair a new phone within 1 hour'), 'the focus on the heading'), 'the focus')
+    await focusIs(page, (e) => e?.textContent === 'Pair a new phone within 1 hour', 'the heading')
   }))
   await world.step('J6A.2 the new phone', () => world.meant([reauthentication], () => pairNew(world, person, lost)))
   await world.step('J6A.3 the used code again; 9 of 10 left; all admins are told', () => world.meant([reauthentication, { status: 422, call: /codes\/use$/ }], async () => {
@@ -158,7 +158,9 @@ async function byColleague(world, person, helper) {
   let lost
   await world.step('J6B.1 another admin: who can be asked, and the three words', () => world.meant([reauthentication], async () => {
     lost = await lose(world, person)
-    const can = await page.getByLabel('Whom do you ask?').locator('option').allInnerTexts()
+    const options = page.getByLabel('Whom do you ask?').locator('option')
+    await options.filter({ hasText: helper.name }).waitFor({ state: 'attached' })
+    const can = await options.allInnerTexts()
     same(can.sort().join(), [people.ana.name, helper.name].sort().join(), 'whom an Admin may ask: nobody like them, and not themselves')
     words = await ask(desk, person, helper)
     await desk.look('S20 three words')
@@ -214,9 +216,7 @@ export async function unanswered(world, person, helper) {
   await world.step('J6B.6 unanswered for 24 hours', () => world.meant([reauthentication], async () => {
     await desk.goto('/recovery')
     await ask(desk, person, helper)
-    for (const each of world.desks) await each.page.goto('about:blank') // nobody is there to ask with a session that has ended
-    await world.advance(24 * 60 * minutes + minutes)
-    for (const each of world.desks) await each.goto('/signin')
+    await world.days(24 * 60 * minutes + minutes)
     for (const one of [person, helper]) await one.desk.signIn(one)
     await desk.goto('/recovery')
     await desk.page.getByRole('heading', { name: 'Ask another admin' }).waitFor()

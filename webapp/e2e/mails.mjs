@@ -6,7 +6,7 @@ export async function mails(world, person) {
   const { page } = desk
   const iris = { email: 'iris@acme.test', name: 'Iris Letter', password: 'correct horse battery staple Iris' }
   await world.step('mail: the operator names a mail server', () => world.meant([{ network: true }], async () => {
-    await world.control.ask('mail-on')
+    await world.mailOn()
     await desk.goto('/settings/workspace/notifications')
     await page.getByText('Mails come from no-reply@acme.test.', { exact: false }).waitFor()
     await desk.look('S21 notifications with mail')

@@ -5,10 +5,11 @@
 //   COUNTERSIGN_E2E_LOG=file         keeps the service's log
 //   COUNTERSIGN_SCREENSHOTS=1        takes the pictures of the README anew
 import { addPeople, firstRun, firstSignIn, onlyAPasskey, people } from './j1.mjs'
-import { j2, notificationsWork } from './j2.mjs'
+import { j2, notificationsWork, tooManyPhones } from './j2.mjs'
 import { j3, ways } from './j3.mjs'
 import { native, natives } from './j3-native.mjs'
 import { j7 } from './j7.mjs'
+import { j7later } from './j7-later.mjs'
 import { closedTab, lateToCollect, twoTabs, wrongRole } from './j3-variants.mjs'
 import { g1, g2 } from './guards.mjs'
 import { j4, reported, tooMany } from './j4.mjs'
@@ -79,13 +80,16 @@ const journeys = {
     await reported(world, cleo, ana)
   },
   async j5(world) {
+    const began = world.lived()
     for (const trouble of [pushLost, pushDead, computerOffline, noWebsocket, manyTabs, noAnswer, restarted]) await trouble(world, ana)
+    world.figures.note('J5', world.lived() - began)
   },
   async native(world) {
     for (const [kind, person] of natives) {
       await firstSignIn(world, person)
       await native(world, kind, person)
     }
+    await tooManyPhones(world, finn)
   },
   markup: markedUp,
   others,
@@ -106,6 +110,7 @@ const journeys = {
   },
   async j12(world) { // after J3: it looks for tokens that were viewed
     if (!dora.desk) await firstSignIn(world, dora)
+    await ready(world, ana)
     await j12(world, ana, dora)
   },
   async guards(world) {
@@ -116,16 +121,28 @@ const journeys = {
   async j6(world) { // late: at its end a day passes, and everybody's session with it
     for (const person of [ben, cleo]) await ready(world, person)
     await world.advance(3600_000) // ten requests an hour are the most, and Ben has made some
+    const began = world.lived()
     await j6(world, ben, cleo)
+    world.figures.note('J6', world.lived() - began)
     await unanswered(world, ben, cleo)
     for (const person of [ana, dora]) if (person.desk) await person.desk.signIn(person)
   },
   mails: (world) => mails(world, ana),
-  async j11(world) { // the last: the Owner is taken away
-    for (const person of [ana, cleo]) {
+  async later(world) { // three months pass, and everybody's session with them
+    for (const person of [ana, cleo, ben]) {
       await ready(world, person)
-      person.mobile.inbox.length = 0 // what J6 asked of them was answered in the companion, without a look at its push
+      await person.mobile.lock()
     }
+    await world.mailOn()
+    await world.advance(3600_000)
+    await j7later(world, { ana, cleo, ben })
+    await world.step('people: everybody is back, with their phones', async () => {
+      for (const person of [cleo, ben]) await person.mobile.seen()
+      for (const person of [cleo, ben, dora]) if (person.desk) await person.desk.signIn(person)
+    })
+  },
+  async j11(world) { // the last: the Owner is taken away
+    for (const person of [ana, cleo]) await ready(world, person)
     if (!dora.desk) await firstSignIn(world, dora)
     await j11(world, { owner: ana, leaver: dora, second: cleo })
   },

@@ -138,6 +138,7 @@ async function theirRollover(world, provider, ana) {
     const next = await provider.key(400)
     provider.keys = [old, next]
     await reread()
+    await page.getByText(/^Expires /).nth(2).waitFor()
     same(await page.getByText(/^Expires /).count(), 3, 'certificates that are shown')
     await desk.look('S4 SAML with two certificates of the provider')
     await signIn('Emil, signed with the one', goesOn)

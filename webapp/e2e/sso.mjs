@@ -46,6 +46,7 @@ export async function sso(world, { ana, ben, gina }) {
       await setUp(world, provider, ana)
       const id = await firstSignIn(world, provider, ana, gina)
       await renamed(world, provider, ana, gina, id)
+      await newcomer(world, provider, ana)
       await rolledAndDown(world, provider, ana)
       await enforced(world, ana, ben)
       await signOutThere(world, provider, gina)
@@ -138,6 +139,34 @@ async function renamed(world, provider, ana, gina, id) {
     await desk.context.close()
     world.desks.splice(world.desks.indexOf(desk), 1)
   })
+}
+
+/** Somebody whom neither the directory nor an admin has added: refused, until the Owner lets newcomers in. */
+async function newcomer(world, provider, ana) {
+  const { page } = ana.desk
+  provider.accounts.set('noa-at-acme', { preferred_username: 'noa@acme.test', name: 'Noa Just' })
+  const desk = await world.desk('Noa')
+  await world.step('SSO.4b nobody has added Noa: she is refused', async () => {
+    await comeIn(desk, provider, 'noa-at-acme')
+    await desk.page.getByText('Your organization has not added you to this workspace. Ask your IT team.').waitFor()
+    await desk.look('S1 nobody has added you')
+  })
+  await world.step('SSO.4c people are added when they first sign in', async () => {
+    await ana.desk.goto('/settings/workspace/idp')
+    await page.getByRole('button', { name: 'Edit', exact: true }).first().click()
+    await page.getByRole('checkbox', { name: /^Add people when they first sign in/ }).check()
+    await freshly(ana.desk, ana, ana.desk.button('Save'), ana.desk.button('Test sign-in'))
+    await page.getByText('The sign-in page offers “Continue with Acme Login” beside password and passkey.').waitFor() // it needs no new test
+    await desk.goto('/w/acme')
+    await desk.button('Continue with Acme Login').click() // the provider knows her by now
+    await desk.heading('All Members').waitFor()
+    await desk.page.getByRole('button', { name: 'Hi there Noa!', exact: true }).waitFor()
+    await lookUp(ana.desk, { name: 'Noa Just' })
+    await page.getByText('noa-at-acme').waitFor()
+    await ana.desk.look('S15 member who came by single sign-on')
+  })
+  await desk.context.close()
+  world.desks.splice(world.desks.indexOf(desk), 1)
 }
 
 /** New keys are taken, a provider that is down is said to be, and the other methods go on. */

@@ -103,7 +103,7 @@ export async function webhooks(world, person) {
       await row.getByText('Delivered', { exact: true }).waitFor()
       await row.getByRole('button', { name: 'Send again', exact: true }).click()
       const id = told.headers['webhook-id']
-      await until(() => receiver.came.filter((one) => one.headers['webhook-id'] === id).length === 2, 'the same event once more')
+      await until(() => receiver.came.filter((one) => one.headers['webhook-id'] === id).length > 1, 'the same event once more')
     })
     await world.step('webhooks: a receiver that fails is named', async () => {
       receiver.answer = 503

@@ -18,6 +18,16 @@ export async function until(look, what, ms = 60_000) {
   }
 }
 
+/** Waits until the focus is on an element: a page moves it when it has drawn what was asked for. */
+export function focused(locator, what) {
+  return until(() => locator.evaluate((e) => e === document.activeElement), `the focus on ${what}`)
+}
+
+/** Waits until what has the focus in a page is as `holds` says, which runs there and is handed `value` as well. */
+export function focusIs(page, holds, what, value) {
+  return until(async () => (await page.evaluateHandle(() => document.activeElement)).evaluate(holds, value), `the focus on ${what}`)
+}
+
 /** The text of an element without the white space of its markup. */
 export async function textOf(locator) {
   return (await locator.innerText()).replace(/\s+/g, ' ').trim()

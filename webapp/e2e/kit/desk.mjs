@@ -1,6 +1,6 @@
 // A person's computer: the console in a browser, and how people get about in it.
 import { createRequire } from 'node:module'
-import { must, same, until } from './check.mjs'
+import { focused, must, same, until } from './check.mjs'
 
 const jsQR = createRequire(import.meta.url)('jsqr')
 
@@ -27,6 +27,13 @@ export class Desk {
         window.e2eMark(title)
       }).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ['open'] })
     })
+    // Whatever a page asks of a confirmation names it; until then nobody knows the name of a new one.
+    const names = (address) => {
+      const [, id] = /\/v1\/confirmations(?:\/([^/?]+)|$)/.exec(address) ?? [undefined, this.world.asked]
+      this.world.asked = id ?? ''
+    }
+    context.on('request', (request) => names(request.url()))
+    context.on('page', (page) => page.on('websocket', (socket) => names(socket.url())))
     this.page = await context.newPage()
   }
 
@@ -76,7 +83,7 @@ export class Desk {
     if (keys) {
       await page.getByRole('tab', { name: 'General' }).focus()
       await page.keyboard.press('ArrowRight')
-      must(await tab.evaluate((e) => e === document.activeElement), 'the arrow key does not move to IDP Settings')
+      await focused(tab, 'IDP Settings, by the arrow key')
     } else {
       await tab.click()
     }

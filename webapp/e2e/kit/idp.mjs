@@ -18,7 +18,7 @@ export class Provider {
       headers: { Authorization: this.authorization, 'User-Agent': agents[this.kind], ...(body !== undefined && { 'Content-Type': 'application/scim+json' }) },
     })
     const text = await reply.text()
-    return { status: reply.status, body: text ? JSON.parse(text) : {} }
+    return { status: reply.status, headers: reply.headers, body: text ? JSON.parse(text) : {} }
   }
 
   /** What its button Test Connection does. */
@@ -58,7 +58,7 @@ export class Provider {
 /** Answers on the phone what the computer's dialog waits for, with its six digits where it shows them. */
 export async function confirmed(desk, phone) {
   await desk.waiting.waitFor()
-  const push = await phone.push('confirm')
+  const push = await phone.pushOfLast('confirm')
   await phone.goto(`/#c=${push.payload.cid}`)
   await phone.heading('Confirmation Request').waitFor()
   const field = phone.page.getByLabel('Type the six digits shown on your computer')

@@ -58,7 +58,13 @@ export async function notifications(phone) {
   same(phone.asked, 1, 'how often the permission was asked for')
   await phone.deliver(await phone.push('test'))
   await phone.notice('Countersign', 'This is how a request will reach you.')
-  await page.getByText('Delivered', { exact: true }).waitFor()
+  const [delivered, late] = [page.getByText('Delivered', { exact: true }), page.getByText(/^It has not arrived yet\./)]
+  await delivered.or(late).waitFor()
+  if (await late.isVisible()) { // twenty seconds are long, but not on every machine
+    await phone.button('Send a test notification').click()
+    await phone.deliver(await phone.push('test'))
+    await delivered.waitFor()
+  }
   await phone.look('M3 on')
   await phone.button('Done').click()
   await page.getByText('No requests right now.').waitFor()

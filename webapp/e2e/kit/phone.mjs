@@ -58,6 +58,13 @@ export class Phone {
   /** The app is not open: only its service worker is there. */
   lock() { return this.page.goto('about:blank') }
 
+  /** The app is opened once: a phone that was not heard of for two months is not pushed. */
+  async seen() {
+    await this.goto('/')
+    await this.page.getByText(/^No requests right now\./).waitFor()
+    await this.lock()
+  }
+
   button(name) { return this.page.getByRole('button', { name }) }
 
   get yes() { return this.page.getByRole('button', { name: /^It[’']s me!/ }) }
@@ -84,8 +91,13 @@ export class Phone {
   }
 
   /** The next push of a kind that the push service has for this phone. */
-  async push(t) {
-    const found = await until(() => this.inbox.find((d) => d.payload.t === t), `a push "${t}" for the phone of ${this.name}`)
+  push(t) { return this.#take(t, () => true) }
+
+  /** The push about the confirmation that a computer asked for last; what an earlier one left here is passed over. */
+  pushOfLast(t) { return this.#take(t, (payload) => payload.cid === this.world.asked) }
+
+  async #take(t, which) {
+    const found = await until(() => this.inbox.find((d) => d.payload.t === t && which(d.payload)), () => `a push "${t}" for the phone of ${this.name}; there were ${this.inbox.map((d) => d.payload.t).join() || 'none'}`)
     this.inbox.splice(this.inbox.indexOf(found), 1)
     return found
   }
@@ -121,6 +133,14 @@ export class Phone {
     }, () => `the notice "${title}: ${bodies.join(' or ')}"; there were: ${all.map((n) => `${n.title}: ${n.body}`).join(' | ') || 'none'}`)
   }
 
+  /** Hands over a push until its notice has these words: the worker has 2.5 s to learn them and shows the fixed ones where that is not enough. */
+  async hears(push, words, fixed) {
+    await until(async () => {
+      await this.deliver(push)
+      return (await this.notice('Confirmation Request', words, fixed)).body === words
+    }, `the notice "${words}" in the place of "${fixed}"`)
+  }
+
   /** Waits for the notification about the token. The worker has 2.5 s to pull its words; where that is not enough it shows the fixed ones. */
   async asksToView() {
     const notice = await this.notice('Confirmation Request', 'Acme: view the SCIM token? Open to answer.', 'Open to see and answer it.')
@@ -131,6 +151,7 @@ export class Phone {
   /** Taps on a notification while the app is not open, and opens what the service worker wants opened. */
   async tapNotice(tag) {
     const worker = await this.worker()
+    await until(() => worker.evaluate((tag) => self.registration.getNotifications({ tag }).then((all) => all.length > 0), tag), 'the notification to tap on')
     const address = await worker.evaluate(async (tag) => {
       const [notification] = await self.registration.getNotifications({ tag })
       let opened = ''

@@ -1,15 +1,11 @@
 // Watches every page of a story: console messages, violations of the content security policy, calls that failed. What a step means to
 // happen it announces; everything else is a fault of the run.
 
-const lateNews = 2000
-
-/** How long after a move of the clock a phone may not have heard of it. */
-const movedJustNow = 20_000
+const lateNews = 5000
 
 export class Watch {
   faults = []
-  /** When the clock was last moved. */
-  moved = 0
+  #asked = new WeakMap() // what was meant when a call was made: its answer may come when the step is over
   #meant = [
     { status: 401, call: /^GET \/v1\/session$/ }, // "is anybody signed in?"
   ]
@@ -30,6 +26,8 @@ export class Watch {
     }
   }
 
+  #meantOf(request) { return [...this.#meant, ...(this.#asked.get(request) ?? [])] }
+
   fault(what) {
     this.faults.push(`${this.where()}: ${what}`)
   }
@@ -43,7 +41,7 @@ export class Watch {
     })
     context.on('console', (m) => this.#console(name, m))
     context.on('weberror', (e) => this.fault(`${name}: uncaught ${e.error()?.stack ?? e.error()}`))
-    context.on('request', (r) => this.#asked(name, r))
+    context.on('request', (r) => this.#goesOut(name, r))
     context.on('requestfailed', (r) => this.#failed(name, r))
     context.on('response', (r) => void this.#answered(name, r))
   }
@@ -52,20 +50,22 @@ export class Watch {
     if (message.type() !== 'error' && message.type() !== 'warning') return
     const text = message.text()
     if (text.startsWith('Failed to load resource: ')) return // judged by its answer, or by its failing
+    if (text === 'Service Worker registration blocked by Playwright') return // the computers of a story do without the console's
     if (/^WebSocket connection to /.test(text) && this.#meant.some((m) => m.network)) return
     if (this.#meant.some((m) => m.console?.test(text))) return
     this.fault(`${name}: console ${message.type()}: ${text} (${message.location().url}:${message.location().lineNumber})`)
   }
 
   /** Nothing of anybody else's is loaded: providers and services of a story stand on this machine, too. */
-  #asked(name, request) {
+  #goesOut(name, request) {
+    this.#asked.set(request, [...this.#meant])
     const url = new URL(request.url())
     if (/^https?:$/.test(url.protocol) && !/^(localhost|127\.0\.0\.1)$/.test(url.hostname)) this.fault(`${name}: ${request.method()} ${url.origin} is somebody else's`)
   }
 
   #failed(name, request) {
     const why = request.failure()?.errorText ?? ''
-    if (why === 'net::ERR_ABORTED' || this.#meant.some((m) => m.network)) return
+    if (why === 'net::ERR_ABORTED' || this.#meantOf(request).some((m) => m.network)) return
     this.fault(`${name}: ${call(request)} failed: ${why}`)
   }
 
@@ -73,11 +73,12 @@ export class Watch {
     const status = response.status()
     if (status < 400) return
     const what = call(response.request())
-    if (this.#meant.some((m) => m.status === status && m.call.test(what))) return
     const where = this.where()
+    if (this.#meantOf(response.request()).some((m) => m.status === status && m.call.test(what))) return
     const code = await response.json().then((b) => b.code, () => '')
-    // A phone whose clock is not the service's is told so once, and sets itself. What it was told cannot be read any more when its page has gone on.
-    if (code === 'clock_skew' || (code === '' && status === 401 && / \/v1\/device\//.test(what) && Date.now() - this.moved < movedJustNow)) return
+    // A phone whose clock is not the service's is told so once, and sets itself. What it was told cannot be read any more when its page has
+    // gone on; a phone that is refused for any other reason goes on to say so on its screen.
+    if (code === 'clock_skew' || (code === '' && status === 401 && / \/v1\/device\//.test(what))) return
     this.faults.push(`${where}: ${name}: ${what} was answered with ${status} ${code}`)
   }
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
+import { until } from './check.mjs'
 import { Control } from './control.mjs'
 import { Desk } from './desk.mjs'
 import { Figures } from './figures.mjs'
@@ -13,8 +14,8 @@ import { storage } from './storage.mjs'
 import { Watch } from './watch.mjs'
 
 const flags = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
-const patience = 15_000
-const longestStep = 120_000
+const patience = 60_000 // a slow machine is no fault
+const longestStep = 300_000
 const oneDay = 24 * 3600_000
 const fresh = process.env.COUNTERSIGN_SCREENSHOTS === '1'
 
@@ -25,6 +26,9 @@ export class World {
   figures = new Figures()
   #contexts = []
   #where = 'start'
+  #mails = false
+  /** The confirmation that a computer asked for last. */
+  asked = ''
   #pictures = new Set()
 
   static async open(told) {
@@ -83,7 +87,7 @@ export class World {
   /** A computer with a browser of its own, which may call itself anything and be set up in any way. */
   async desk(name, called, options = {}) {
     const agent = called ?? `Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${this.browser.version().split('.')[0]}.0.0.0 Safari/537.36`
-    const context = await this.#context(`desktop of ${name}`, { viewport: { width: 1280, height: 800 }, deviceScaleFactor: fresh ? 2 : 1, userAgent: agent, ...options })
+    const context = await this.#context(`desktop of ${name}`, { serviceWorkers: 'block', viewport: { width: 1280, height: 800 }, deviceScaleFactor: fresh ? 2 : 1, userAgent: agent, ...options })
     await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: this.told.console })
     await context.clock.install({ time: Date.now() + this.ahead })
     const desk = new Desk(this, context, name)
@@ -116,9 +120,36 @@ export class World {
   /** Moves the clock of the service and of every desktop; phones learn of it as phones do, from the service. */
   async advance(ms) {
     this.ahead += ms
-    this.watch.moved = Date.now()
     await this.control.ask('advance', { ms })
     await Promise.all(this.desks.map((desk) => desk.context.clock.fastForward(ms)))
+  }
+
+  /** As advance, with a service that was awake all the time and writes that down as it does each minute. */
+  async pass(ms) {
+    this.ahead += ms
+    await this.control.ask('pass', { ms })
+    await Promise.all(this.desks.map((desk) => desk.context.clock.fastForward(ms)))
+  }
+
+  /** Sees to it that the service has a mail server. */
+  async mailOn() {
+    if (this.#mails) return
+    this.#mails = true
+    await this.meant([{ network: true }], () => this.control.ask('mail-on'))
+  }
+
+  /** A mail to somebody whose text is like this, once it has come. */
+  mail(email, form) {
+    return until(async () => (await this.control.ask('mails', { email })).items.find(({ text }) => form.test(text.replace(/\s+/g, ' '))), `a mail to ${email} like ${form}`)
+  }
+
+  /** Days go by: nobody is there with a session that has ended meanwhile. (Timers of a page that is run forward by 25 days stand still.) */
+  async days(ms) {
+    for (const each of this.desks) await each.page.goto('about:blank')
+    this.ahead += ms
+    await this.control.ask('advance', { ms })
+    await Promise.all(this.desks.map((desk) => desk.context.clock.setSystemTime(Date.now() + this.ahead)))
+    for (const each of this.desks) await each.goto('/signin')
   }
 
   /** Takes a picture for the README, when it is asked for new ones. */
