@@ -1,6 +1,7 @@
 // The dialog "Pair your phone".
 
 import { useCallback, useEffect, useRef, useState } from 'react'
+import { ApiError } from '../../shared/api'
 import type { PairingStart } from '../../shared/types'
 import { errorText } from '../errors'
 import { useT } from '../i18n'
@@ -64,13 +65,15 @@ export function PairStarter({ companionUrl, paired, left, found }: StarterProps)
   }
   // Once, also where effects run twice: a second call would end the first code.
   useEffect(() => { void run() }, [])
-  if (error !== null)
+  if (error !== null) {
+    const full = error instanceof ApiError && error.code === 'too_many_devices' // trying again would not help
     return (
       <div className="mt-6">
         <Notice tone="bad" alert>{errorText(t, language, error)}</Notice>
-        <Button look="primary" className="mt-4" onClick={() => void run()}>{t('common.tryAgain')}</Button>
+        {!full && <Button look="primary" className="mt-4" onClick={() => void run()}>{t('common.tryAgain')}</Button>}
       </div>
     )
+  }
   if (!start) return <Skeleton lines={6} className="mt-6" />
   return <PairPanel start={start} companionUrl={companionUrl} renew={() => void run()} paired={paired} found={found} />
 }
