@@ -160,7 +160,7 @@ func (w *masker) object(m map[string]any, open bool, under string) {
 		w.dst = append(w.dst, ':')
 		attr := root(name)
 		switch {
-		case secret(name) || isOperation && strings.EqualFold(name, "value") && secret(path):
+		case secret(name) || isOperation && secret(path) && !names(name):
 			w.string(removed)
 		case isOperation && strings.EqualFold(name, "value") && path != "":
 			w.value(m[name], shown[path], path)
@@ -196,6 +196,10 @@ func operationPath(m map[string]any) (string, bool) {
 	}
 	return leaf(path), has
 }
+
+// names says whether a member of an operation tells what is done, to what. Of an operation on a password nothing else is kept: a client may have
+// misspelled "value".
+func names(member string) bool { return strings.EqualFold(member, "op") || strings.EqualFold(member, "path") }
 
 // leaf is the attribute whose value a path names, as far as masking asks: its root, or a root that is personal or secret anywhere in it.
 func leaf(path string) string {
@@ -298,7 +302,7 @@ func cleaned(v any) any {
 		for name, e := range v {
 			switch {
 			case secret(name):
-			case isOperation && secret(path) && strings.EqualFold(name, "value"):
+			case isOperation && secret(path) && !names(name):
 				out[name] = removed
 			default:
 				out[name] = cleaned(e)
