@@ -199,7 +199,9 @@ func operationPath(m map[string]any) (string, bool) {
 
 // names says whether a member of an operation tells what is done, to what. Of an operation on a password nothing else is kept: a client may have
 // misspelled "value".
-func names(member string) bool { return strings.EqualFold(member, "op") || strings.EqualFold(member, "path") }
+func names(member string) bool {
+	return strings.EqualFold(member, "op") || strings.EqualFold(member, "path")
+}
 
 // leaf is the attribute whose value a path names, as far as masking asks: its root, or a root that is personal or secret anywhere in it.
 func leaf(path string) string {
