@@ -161,6 +161,8 @@ func TestA24_HintsMayBeLostDoubledOrReordered(t *testing.T) {
 					t.Fatal(err)
 				}
 				hints(confirm.Topic(id))
+				heard := make(chan int64, 1000)
+				defer here.Hub.Call(confirm.Topic(id), func(version int64) { heard <- version }).Close()
 				decide := func() (string, error) {
 					if decision == "denied" {
 						return answer.Deny(here.Ctx, id, "")
@@ -172,6 +174,7 @@ func TestA24_HintsMayBeLostDoubledOrReordered(t *testing.T) {
 				}
 				hints(confirm.Topic(id))
 				t.Logf("the dialog heard of it after %v", until(t, dialog, decision).Round(time.Millisecond)) // 2.5 s on a machine that has nothing else to do
+				announced(t, heard, ana.Do("GET", "/v1/confirmations/"+id, nil))
 				if decision == "approved" {
 					if r := ana.Do("POST", "/v1/confirmations/"+id+"/reveal", empty); r.Status != http.StatusOK {
 						t.Errorf("reveal: %d %s", r.Status, r.Body)
@@ -182,6 +185,24 @@ func TestA24_HintsMayBeLostDoubledOrReordered(t *testing.T) {
 			there.Offset.Advance(11 * time.Minute)
 		}
 	}
+}
+
+// announced waits until somebody who looked at the row has said which version it has: a dialog finds out with its heartbeat, too, but 15 s late.
+func announced(t *testing.T, heard <-chan int64, now apitest.Reply) {
+	t.Helper()
+	version, ok := now.JSON["version"].(float64)
+	for wait := time.After(eventually); ok; {
+		select {
+		case v := <-heard:
+			if v >= int64(version) {
+				return
+			}
+		case <-wait:
+			t.Errorf("nobody looked at the row: no hint of version %v", version)
+			return
+		}
+	}
+	t.Errorf("no version: %s", now.Body)
 }
 
 // TestA26_NothingSaysWhatItNeedNot: a denial reads the same whether it was reported or not, byte for byte; what is foreign reads like what never
