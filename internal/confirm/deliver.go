@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/countersign/countersign/internal/database"
@@ -108,11 +107,16 @@ func (s *Service) push(ctx context.Context, t outbox.Task) error {
 // onceMore says when a push that could not be sent is tried a second time. After that the dialog's word stands, "not delivered": what a service
 // may have taken without saying so is not sent again and again, and the person can send it anew (protocol.md §7.1).
 func onceMore(t outbox.Task, to push.Address, res push.Result) error {
-	reason := string(to.Kind) + " " + res.Reason
+	again := tryAgain(t, to, res)
 	if t.Attempts+1 >= maxTries && res.Reason != noLine.Reason {
-		return errors.New(reason + ": given up")
+		return errors.New(again.Reason + ": given up")
 	}
-	return outbox.Again{After: max(res.RetryAfter, firstRetry<<min(t.Attempts, 5)), Reason: reason}
+	return again
+}
+
+// tryAgain says when a push that could not be sent is tried again: when its service asks for it, and each time later.
+func tryAgain(t outbox.Task, to push.Address, res push.Result) outbox.Again {
+	return outbox.Again{After: max(res.RetryAfter, firstRetry<<min(t.Attempts, 5)), Reason: string(to.Kind) + " " + res.Reason}
 }
 
 // deliver sends one push. An iPhone that is only being paired may have named the wrong one of Apple's two environments: the other is tried
@@ -163,7 +167,7 @@ func (s *Service) withdraw(ctx context.Context, t outbox.Task) error {
 		res := s.send(ctx, *d.Push, push.Message{Type: push.Done, Confirmation: r.ID, Workspace: r.WorkspaceID, Expires: r.ExpiresAt})
 		s.Log.Info("push withdrawn", "provider", d.Push.Kind, "outcome", res.Outcome, "reason", res.Reason, "confirmation", r.ID)
 		if res.Outcome == push.Retry { // a second withdrawal does no harm on a phone that has had one
-			again = outbox.Again{After: max(res.RetryAfter, firstRetry<<min(t.Attempts, 5)), Reason: fmt.Sprintf("%s %s", d.Push.Kind, res.Reason)}
+			again = tryAgain(t, *d.Push, res)
 		}
 	}
 	return again

@@ -3,7 +3,6 @@ package confirm
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/countersign/countersign/internal/database"
@@ -55,7 +54,7 @@ func (s *Service) news(ctx context.Context, t outbox.Task) error {
 		res := s.send(ctx, *d.Push, push.Message{Type: push.News, Confirmation: n.ID, Workspace: n.Workspace, Expires: n.Until})
 		s.Log.Info("news pushed", "provider", d.Push.Kind, "outcome", res.Outcome, "reason", res.Reason)
 		if res.Outcome == push.Retry {
-			again = outbox.Again{After: max(res.RetryAfter, firstRetry<<min(t.Attempts, 5)), Reason: fmt.Sprintf("%s %s", d.Push.Kind, res.Reason)}
+			again = tryAgain(t, *d.Push, res)
 		}
 	}
 	return again

@@ -58,10 +58,7 @@ func (a *API) answerTeam(c *gin.Context, in signin.SignedIn, id string) error {
 	return nil
 }
 
-const (
-	dropDays  = 7 // how far back a large drop is looked for
-	dropLeast = 5 // members that a team has to have had
-)
+const dropDays = 7 // how far back a large drop is looked for
 
 // addDrops tells admins how many members a team waits for, and of teams that have lost more than half of their members within a week: a provider
 // that was set up wrong does that. Who was added again meanwhile is not lost.
@@ -81,7 +78,7 @@ func (a *API) addDrops(c *gin.Context, in signin.SignedIn, teams []teamItem) err
 	lost, err := provisioning.MembersLost(db, in.Actor.Workspace, ids, in.Now.AddDate(0, 0, -dropDays))
 	for i, t := range teams {
 		teams[i].Waiting = waiting[t.ID]
-		if n := lost[t.ID]; n > int64(t.Members) && n+int64(t.Members) >= dropLeast {
+		if n := lost[t.ID]; directory.LargeDrop(n, int64(t.Members)) {
 			teams[i].Lost = n
 		}
 	}
