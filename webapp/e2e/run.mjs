@@ -202,11 +202,13 @@ if (!told.console) {
 }
 
 const world = await World.open(told)
+let failed = ''
 try {
   await runs[told.journeys](world)
   await world.meant([{ status: 401, call: /^GET \/v1\/device\b/ }], () => keptByBrowsers(world)) // a phone that was removed asks once more: for requests, notices, its push
 } catch (error) {
-  world.say(`FAILED ${error.stack}`)
+  failed = `FAILED ${error.stack}`
+  world.say(failed)
   world.say(`pictures and traces (npx playwright-core show-trace …): ${await world.keep()}`)
   process.exitCode = 1
 } finally {
@@ -216,5 +218,6 @@ try {
     world.say(`${world.watch.faults.length} faults:\n  ${world.watch.faults.join('\n  ')}`)
     process.exitCode = 1
   }
+  if (failed) world.say(failed) // again, for whoever is shown the end alone
   await world.close()
 }

@@ -44,6 +44,7 @@ export class Look {
     }
     await page.emulateMedia({ colorScheme: 'light' })
     await page.setViewportSize(own)
+    await drawing(page, own)
     this.spent += performance.now() - began
   }
 
@@ -74,5 +75,20 @@ export class Look {
     if (withAxe) this.checks++
     for (const v of found) this.watch.fault(`axe at ${what}: ${v}`)
     if (over > 0) this.watch.fault(`sideways scrolling at ${what}: ${over} px too wide`)
+  }
+}
+
+/**
+ * Sees to it that a page draws. Now and then this browser makes no frame any more for a page whose size was changed: scripts run, but a click
+ * waits for the element to stand still, for ever. Being changed and brought to the front again wakes it.
+ */
+async function drawing(page, own) {
+  for (let tries = 0; tries < 5; tries++) {
+    const drawn = await page.screenshot({ clip: { x: 0, y: 0, width: 1, height: 1 }, timeout: 10_000 }).then(() => true, () => false)
+    if (drawn) return
+    console.log(`e2e: the browser draws nothing at ${new URL(page.url()).pathname}, woken for the ${tries + 1}. time`)
+    await page.setViewportSize({ width: own.width, height: own.height - 20 })
+    await page.bringToFront()
+    await page.setViewportSize(own)
   }
 }

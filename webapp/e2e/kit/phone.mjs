@@ -60,7 +60,9 @@ export class Phone {
 
   /** The app is opened once: a phone that was not heard of for two months is not pushed. */
   async seen() {
+    const heard = this.page.waitForResponse((r) => r.url().includes('/v1/device/confirmations?state=pending') && r.ok()) // what the page remembers is shown before
     await this.goto('/')
+    await heard
     await this.page.getByText(/^No requests right now\./).waitFor()
     await this.lock()
   }

@@ -4,10 +4,12 @@ import { Offline, Problem, setClock } from './api'
 import { pending, type Open } from './device'
 import { choose, pref } from './prefs'
 import { holdsTo, moveSoon } from './serverkeys'
-import { changeAccount, type Account } from './store'
+import { answers, changeAccount, type Account } from './store'
 
 export interface Waiting extends Open { account: Account }
-export interface Snapshot { requests: Waiting[]; checkedAt: number; online: boolean }
+
+/** Snapshot is what waits, as the server said it last; remembered when that was before the app was opened. */
+export interface Snapshot { requests: Waiting[]; checkedAt: number; online: boolean; remembered?: boolean }
 
 const visible = 3_000
 const hidden = 30_000
@@ -56,11 +58,12 @@ export class Watch {
     const seen = await pref('seen')
     if (!seen || this.snapshot.checkedAt > 0) return
     const of = new Map(this.accounts().map((a) => [a.id, a]))
+    const answered = new Set((await answers().catch(() => [])).map((a) => a.cid)) // the app may have been closed before the list was asked for again
     const requests = seen.requests.flatMap((r) => {
       const account = of.get(r.account)
-      return account && r.exp * 1000 > Date.now() ? [{ cid: r.cid, act: r.act, exp: r.exp, account }] : []
+      return account && !answered.has(r.cid) && r.exp * 1000 > Date.now() + account.offset ? [{ cid: r.cid, act: r.act, exp: r.exp, account }] : []
     })
-    this.snapshot = { requests, checkedAt: seen.checkedAt, online: navigator.onLine }
+    this.snapshot = { requests, checkedAt: seen.checkedAt, online: navigator.onLine, remembered: true }
   }
 
   /** listen hears every snapshot until the returned function is called. */
@@ -97,6 +100,7 @@ export class Watch {
       requests: requests.sort((a, b) => a.exp - b.exp),
       checkedAt: offline ? this.snapshot.checkedAt : Date.now(),
       online: !offline && (asked.length > 0 || navigator.onLine),
+      remembered: offline && this.snapshot.remembered,
     })
     if (!offline) void this.keep()
   }

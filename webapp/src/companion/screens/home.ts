@@ -18,7 +18,7 @@ export function home(app: App): Screen {
   const recent = h('section', { 'aria-labelledby': 'recent', hidden: true })
   let drawn = ''
   const heard = (s: Snapshot) => {
-    const key = JSON.stringify([s.requests.map((r) => r.cid), app.accounts.map((a) => a.id + a.state), app.push, s.online, s.checkedAt > 0])
+    const key = JSON.stringify([s.requests.map((r) => r.cid), app.accounts.map((a) => a.id + a.state), app.push, s.online, s.checkedAt > 0, s.remembered])
     state.replaceChildren(...stateLine(app, s))
     if (key === drawn) return
     drawn = key
@@ -62,8 +62,9 @@ function card(app: App, r: Waiting): HTMLElement {
     icon('next'))
 }
 
-/** openByItself opens a request that is alone, once. */
+/** openByItself opens a request that is alone, once; not one that may long be over. */
 function openByItself(app: App, s: Snapshot): void {
+  if (s.remembered) return
   const only = s.requests.length === 1 ? s.requests[0] : undefined
   if (!only || app.seen.has(only.cid) || document.visibilityState !== 'visible') return
   app.open(only.cid, true)

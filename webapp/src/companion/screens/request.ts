@@ -10,7 +10,7 @@ import { unlocked } from '../lock'
 import { installed } from '../platform'
 import { ended, outcome, type Ending } from '../outcome'
 import { heading, type Screen } from '../shell'
-import { answers, recordAnswer, type Account } from '../store'
+import { answers, recordAnswer, type Account, type Answer } from '../store'
 import type { Snapshot } from '../watch'
 import { closeNotice } from '../worker'
 import { digits, groupedDigits } from '../wire/code'
@@ -340,18 +340,24 @@ class RequestScreen {
   private async end(why: Ending): Promise<void> {
     if (this.over || this.gone) return
     this.over = true
-    if (why === 'elsewhere_approved' || why === 'elsewhere_denied') why = (await this.ownAnswer()) ?? why
+    const own = why === 'elsewhere_approved' || why === 'elsewhere_denied' ? await this.ownAnswer() : undefined
+    why = own?.result ?? why
     if (this.gone) return
     const good = why === 'approved' || why === 'half'
-    const means = why === 'approved' && this.challenge ? `${action(this.challenge)} · ${this.challenge.ctx.workspace}` : t(`ended.${why}_means` as Key)
+    const means = why === 'approved' ? this.approved(own) : t(`ended.${why}_means` as Key)
     this.finish(good ? 'good' : why === 'too_many' ? 'warn' : 'calm', endingIcon[why], t(`ended.${why}` as Key), h('p', { class: 'lead' }, means),
       ...(why === 'elsewhere_approved' && this.challenge ? [this.stranger()] : []), this.homeButton())
     if (good && this.entry.fromNotice && installed()) setTimeout(() => { if (!this.gone) close() }, 5000)
   }
 
   /** ownAnswer is what was answered here before, when an answered request is opened again. */
-  private async ownAnswer(): Promise<'approved' | 'denied' | undefined> {
-    return (await answers().catch(() => [])).find((a) => a.cid === this.cid)?.result
+  private async ownAnswer(): Promise<Answer | undefined> {
+    return (await answers().catch(() => [])).find((a) => a.cid === this.cid)
+  }
+
+  /** approved says what was: by the request on the screen or, when that is not given out any more, by the answer that was kept. */
+  private approved(own: Answer | undefined): string {
+    return [this.challenge ? action(this.challenge) : own?.action, this.challenge?.ctx.workspace ?? own?.workspace].filter(Boolean).join(' · ')
   }
 
   private showDenied(): void {
