@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // wire is the line between the clients and one listener of the service. It keeps every byte that the service sends, so that a secret can be
@@ -78,7 +79,7 @@ func newWire(t *testing.T, name, addr string) *wire {
 	to := &url.URL{Scheme: "http", Host: addr}
 	proxy := &httputil.ReverseProxy{
 		FlushInterval: -1,
-		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
+		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute}, // ended before the service does, which may be under a request
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(to)
 			r.Out.Host = r.In.Host

@@ -9,6 +9,7 @@ import (
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/directory"
 	"github.com/countersign/countersign/internal/notice"
+	"github.com/countersign/countersign/internal/provisioning"
 )
 
 func TestAdminsAreToldOnceThatTheProviderFellSilent(t *testing.T) {
@@ -22,6 +23,7 @@ func TestAdminsAreToldOnceThatTheProviderFellSilent(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		kind := "sync.stopped"
 		told := func(who actor.Actor) (n int) {
 			t.Helper()
 			all, _, err := notice.Of(w.DB.Read(w.Ctx), who)
@@ -29,7 +31,7 @@ func TestAdminsAreToldOnceThatTheProviderFellSilent(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, one := range all {
-				if one.Kind == "sync.stopped" {
+				if one.Kind == kind {
 					n++
 				}
 			}
@@ -39,6 +41,7 @@ func TestAdminsAreToldOnceThatTheProviderFellSilent(t *testing.T) {
 		if told(ana) != 0 {
 			t.Error("a provider that never called fell silent")
 		}
+		client := "Okta"
 		call := func() {
 			t.Helper()
 			w.InTx(func(tx database.Tx) error {
@@ -53,8 +56,8 @@ func TestAdminsAreToldOnceThatTheProviderFellSilent(t *testing.T) {
 					return err
 				}
 				return tx.Exec(`INSERT INTO provisioning_minutes (workspace_id, minute, token_id, client, calls, looked, created, updated, deactivated, deleted, teams,
-					unchanged, failed, rejected, slowed, first_at, last_at) VALUES (?, ?, '', 'Okta', 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, ?, ?)`,
-					ana.Workspace, now.Truncate(time.Minute), now, now).Error
+					unchanged, failed, rejected, slowed, first_at, last_at) VALUES (?, ?, '', ?, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, ?, ?)`,
+					ana.Workspace, now.Truncate(time.Minute), client, now, now).Error
 			})
 		}
 		call()
@@ -72,6 +75,24 @@ func TestAdminsAreToldOnceThatTheProviderFellSilent(t *testing.T) {
 		look()
 		if told(ana) != 2 {
 			t.Errorf("fallen silent again: told %d times, want 2", told(ana))
+		}
+		client = provisioning.Entra
+		call()
+		w.Offset.Advance(20 * 24 * time.Hour)
+		look()
+		kind = "sync.ending"
+		if told(ana) != 0 {
+			t.Errorf("20 days of silence: told %d times of the end, want 0", told(ana))
+		}
+		w.Offset.Advance(36 * time.Hour)
+		look()
+		w.Offset.Advance(10 * 24 * time.Hour)
+		look()
+		if told(ana) != 1 || told(cleo) != 0 {
+			t.Errorf("21 and 31 days of silence: told %d and %d times of the end, want 1 and 0", told(ana), told(cleo))
+		}
+		if kind = "sync.stopped"; told(ana) != 3 {
+			t.Errorf("told of the silence %d times, want 3", told(ana))
 		}
 	})
 }

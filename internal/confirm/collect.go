@@ -82,6 +82,12 @@ func (s *Service) SpendWith(tx database.Tx, by actor.Actor, id, action, resource
 // Perform is Spend in a transaction of its own, for an action whose entry says all that there is to do. params is what the caller means to be
 // done; it has to be what the phone signed.
 func (s *Service) Perform(ctx context.Context, by actor.Actor, id, action, resource string, params []byte) error {
+	return s.PerformWhere(ctx, by, id, action, resource, params, func(database.Tx) error { return nil })
+}
+
+// PerformWhere is Perform where allowed has nothing against it. That is asked under the locks under which it is done; a refusal leaves the
+// confirmation unspent.
+func (s *Service) PerformWhere(ctx context.Context, by actor.Actor, id, action, resource string, params []byte, allowed func(database.Tx) error) error {
 	return s.DB.InTx(ctx, func(tx database.Tx) error {
 		now, err := tx.Now()
 		if err != nil {
@@ -90,11 +96,13 @@ func (s *Service) Perform(ctx context.Context, by actor.Actor, id, action, resou
 		if _, err := s.actions[action].resource(tx, by, resource, now); err != nil { // what is not there is not there, confirmed or not
 			return err
 		}
-		c, err := s.spend(tx, by, id, action, resource)
-		if err == nil && !sameParams(c.Params, params) {
-			err = ErrRequired
+		if err := s.lockFor(tx, by, id); err != nil {
+			return err
 		}
-		return err
+		if err := allowed(tx); err != nil {
+			return err
+		}
+		return s.SpendWith(tx, by, id, action, resource, params)
 	})
 }
 

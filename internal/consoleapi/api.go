@@ -42,6 +42,8 @@ type Confirmations interface {
 	SpendWith(tx database.Tx, by actor.Actor, id, action, resource string, params []byte) error
 	// Perform consumes one whose action's entry says all that there is to do; params has to be what the phone signed.
 	Perform(ctx context.Context, by actor.Actor, id, action, resource string, params []byte) error
+	// PerformWhere is Perform where allowed, which is asked under its locks, has nothing against it; a refusal spends nothing.
+	PerformWhere(ctx context.Context, by actor.Actor, id, action, resource string, params []byte, allowed func(database.Tx) error) error
 	// TryPush sends one of by's own phones a notification that asks nothing.
 	TryPush(ctx context.Context, by actor.Actor, id string) (push.Result, error)
 }

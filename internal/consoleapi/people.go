@@ -40,8 +40,9 @@ type teamResponse struct {
 }
 
 type peopleResponse struct {
-	Items []personResponse `json:"items"`
-	Next  string           `json:"next,omitempty"`
+	Items   []personResponse `json:"items"`
+	Next    string           `json:"next,omitempty"`
+	Partial bool             `json:"partial,omitempty"` // of a search
 }
 
 func (a *API) listPeople(c *gin.Context, in signin.SignedIn) error {
@@ -67,7 +68,7 @@ func (a *API) listPeople(c *gin.Context, in signin.SignedIn) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, peopleResponse{Items: items, Next: page.Next})
+	c.JSON(http.StatusOK, peopleResponse{Items: items, Next: page.Next, Partial: page.Part})
 	return nil
 }
 
@@ -252,6 +253,12 @@ func (a *API) passwordLink(c *gin.Context, in signin.SignedIn) error {
 type changePersonRequest struct {
 	Role   *directory.Role `json:"role"`
 	Active *bool           `json:"active"`
+	Was    wasPerson       `json:"was"`
+}
+
+// wasPerson is what somebody was when a change of theirs was begun.
+type wasPerson struct {
+	Role directory.Role `json:"role"`
 }
 
 func (a *API) changePerson(c *gin.Context, in signin.SignedIn) error {
@@ -269,7 +276,7 @@ func (a *API) changePerson(c *gin.Context, in signin.SignedIn) error {
 	if err := a.modest(c, in, id, req.Role); err != nil {
 		return err
 	}
-	if _, err := a.Directory.Change(c.Request.Context(), in.Actor, id, req.Role, req.Active); err != nil {
+	if _, err := a.Directory.ChangeFrom(c.Request.Context(), in.Actor, id, req.Was.Role, req.Role, req.Active); err != nil {
 		return err
 	}
 	return a.answerPerson(c, in, id)

@@ -82,6 +82,9 @@ func TestPeopleAreFilteredAndTeamsAreShown(t *testing.T) {
 			call("POST", "/Users", `{"userName":"`+name+`@acme.test"}`)
 			members = append(members, `{"value":"`+ana.get("/v1/people?q="+name).is(200).text("items.0.id")+`"}`)
 		}
+		if a, all := ana.get("/v1/people?q=d&limit=2").is(200), ana.get("/v1/people?q=d1").is(200); len(a.texts("items", "id")) != 2 || a.at("partial") != true || all.at("partial") != nil {
+			w.Errorf("two of seven: %s, all: %s", a.raw, all.raw)
+		}
 		call("POST", "/Groups", `{"displayName":"Large","externalId":"g9","members":[`+strings.Join(members, ",")+`]}`)
 		large := ana.get("/v1/teams?q=large").is(200).text("items.0.id")
 		replace := func(left string) answer {

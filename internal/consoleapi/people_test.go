@@ -46,6 +46,13 @@ func TestPeople(t *testing.T) {
 		if a := b.patch("/v1/people/"+id, map[string]any{"role": "user"}).is(200); a.text("role") != "user" || a.at("has_password") != true {
 			w.Errorf("changed %s", a.raw)
 		}
+		if a := b.patch("/v1/people/"+id, map[string]any{"role": "admin", "was": map[string]any{"role": "guest"}}).is(409, "edit_conflict"); a.text("now.role") != "user" {
+			w.Errorf("both versions: %s", a.raw)
+		}
+		b.patch("/v1/people/"+id, map[string]any{"role": "user", "was": map[string]any{"role": "guest"}}).is(200) // both wanted the same
+		b.patch("/v1/people/"+id, map[string]any{"role": "guest", "was": map[string]any{"role": "user"}}).is(200)
+		b.patch("/v1/people/"+id, map[string]any{"role": "user", "was": map[string]any{"role": "guest", "name": "x"}}).is(400, "unknown_field")
+		b.patch("/v1/people/"+id, map[string]any{"role": "user"}).is(200)
 		b.patch("/v1/people/"+acme.Owner.ID, map[string]any{"role": "user"}).is(409, "one_owner")
 		b.patch("/v1/people/"+acme.Owner.ID, map[string]any{"active": false}).is(409, "own_account")
 

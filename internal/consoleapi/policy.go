@@ -8,7 +8,9 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/countersign/countersign/internal/confirm"
+	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/directory"
+	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/httpkit"
 	"github.com/countersign/countersign/internal/signin"
 	"github.com/countersign/countersign/internal/workspace"
@@ -53,13 +55,42 @@ func (a *API) presentPolicy(c *gin.Context, in signin.SignedIn) error {
 
 type policyRequest struct {
 	confirm.Policy
-	ConfirmationID string `json:"confirmation_id"`
+	ConfirmationID string          `json:"confirmation_id"`
+	Was            *confirm.Policy `json:"was"` // what held when the change was begun; absent: whatever holds
 }
 
 // Validate is httpkit.Validator: what could not hold is refused before anybody's confirmation is looked at.
 func (r policyRequest) Validate() error {
 	_, err := r.Rules()
+	if err == nil && r.Was != nil {
+		_, err = r.Was.Rules()
+	}
 	return err
+}
+
+// unedited refuses where something else holds than what the change began with, or would make of it.
+func (r policyRequest) unedited(tx database.Tx, id string) error {
+	if r.Was == nil {
+		return nil
+	}
+	ws, err := workspace.Find(tx.DB, id)
+	if err != nil {
+		return err
+	}
+	now := ws.Rules()
+	for _, p := range []confirm.Policy{*r.Was, r.Policy} {
+		is, err := p.Rules()
+		if err != nil {
+			return err
+		}
+		if is.MaxTokenDays == workspace.SameLifetime {
+			is.MaxTokenDays = now.MaxTokenDays
+		}
+		if is == now {
+			return nil
+		}
+	}
+	return fault.ErrEdited.With("now", confirm.PolicyOf(now))
 }
 
 // changePolicy does what the phone has signed; the body has to say the same.
@@ -75,7 +106,8 @@ func (a *API) changePolicy(c *gin.Context, in signin.SignedIn) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Confirms.Perform(c.Request.Context(), in.Actor, confirmationID(req.ConfirmationID), confirm.ChangePolicy, "", params); err != nil {
+	unedited := func(tx database.Tx) error { return req.unedited(tx, in.Actor.Workspace) }
+	if err := a.Confirms.PerformWhere(c.Request.Context(), in.Actor, confirmationID(req.ConfirmationID), confirm.ChangePolicy, "", params, unedited); err != nil {
 		return err
 	}
 	return a.presentPolicy(c, in)

@@ -270,6 +270,9 @@ func TestTheDirectorySectionShowsTheHealthOfTheLog(t *testing.T) {
 		if h.status != http.StatusOK || h.body["state"] != "initial" || len(items(h, "cycles")) != 1 || items(h, "cycles")[0]["inferred"] != true {
 			w.Errorf("health: %d %s", h.status, h.raw)
 		}
+		if said := items(h, "sentences"); said[0]["code"] != "last_call" || len(said[0]["times"].([]any)) != 1 || said[0]["times"].([]any)[0] != h.body["last_call_at"] {
+			w.Errorf("the time of the last call, as it is: %s", h.raw)
+		}
 		if used := items(h, "tokens"); len(used) != 1 || used[0]["client"] != "Okta" || used[0]["calls"] != float64(2) || used[0]["good"] != float64(2) {
 			w.Errorf("tokens in use: %s", h.raw)
 		}

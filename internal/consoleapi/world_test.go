@@ -78,6 +78,10 @@ func (c *confirmations) Perform(_ context.Context, by actor.Actor, id, action, r
 	return c.Spend(database.Tx{}, by, id, action, resource)
 }
 
+func (c *confirmations) PerformWhere(_ context.Context, by actor.Actor, id, action, resource string, _ []byte, _ func(database.Tx) error) error {
+	return c.Spend(database.Tx{}, by, id, action, resource)
+}
+
 func (c *confirmations) SpendWith(_ database.Tx, by actor.Actor, id, action, resource string, _ []byte) error {
 	return c.Spend(database.Tx{}, by, id, action, resource)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,6 +37,10 @@ const (
 
 // most is how many phones a person may have.
 const most = 20
+
+// colleagueAdded is the notice of somebody else's new phone. It goes to the console and by mail, not to phones as those of "device." do: there a
+// company's many would push out what the phone's own person has to see.
+const colleagueAdded = "colleague.device_added"
 
 // Device is a phone of a person.
 type Device struct {
@@ -178,20 +183,30 @@ func (s *Service) Activate(tx database.Tx, by actor.Actor, id string, at time.Ti
 	return audit.RecordAt(tx, by, "device.added", id, nil, at)
 }
 
-// tellAdded tells the person of a new phone, and every admin too where it came by recovery: nobody's old phone was asked for it.
+// tellAdded tells the person of a new phone, which their other phones show them, and the Owner (ASVS 6.3.7); where it came by recovery, every
+// admin: nobody's old phone was asked for it.
 func (s *Service) tellAdded(tx database.Tx, p pairingRow, id string, at time.Time) error {
 	d, err := Find(tx.DB, p.WorkspaceID, id)
 	if err != nil {
 		return err
 	}
-	if p.Recovery == nil {
-		return notice.Tell(tx, p.WorkspaceID, []string{p.PersonID}, "device.added", notice.Params{"device": d.Name}, at)
-	}
 	who, err := directory.Find(tx.DB, p.WorkspaceID, p.PersonID)
 	if err != nil {
 		return err
 	}
-	return s.tell(tx, p.WorkspaceID, "recovery.done", notice.Params{"device": d.Name, "person": who.Name}, at, p.PersonID)
+	params := notice.Params{"device": d.Name, "person": who.Name}
+	if p.Recovery != nil {
+		return s.tell(tx, p.WorkspaceID, "recovery.done", params, at, p.PersonID)
+	}
+	if err := notice.Tell(tx, p.WorkspaceID, []string{p.PersonID}, "device.added", notice.Params{"device": d.Name}, at); err != nil {
+		return err
+	}
+	owners, err := directory.Owners(tx.DB, p.WorkspaceID)
+	if err != nil {
+		return err
+	}
+	others := slices.DeleteFunc(owners, func(owner string) bool { return owner == p.PersonID })
+	return notice.Tell(tx, p.WorkspaceID, others, colleagueAdded, params, at)
 }
 
 // Remove ends a phone of the person who asks; spend consumes the confirmation that allows it, in the same transaction.

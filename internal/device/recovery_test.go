@@ -114,6 +114,47 @@ func TestARecoveryCodeLetsItsPersonPairOneNewPhone(t *testing.T) {
 	})
 }
 
+func TestTheOwnerHearsOfEveryNewPhone(t *testing.T) {
+	apitest.Each(t, func(t *testing.T, w *apitest.World) {
+		ana := w.Workspace("acme")
+		ben, cleo := w.Colleague(ana, "ben", directory.User), w.Colleague(ana, "cleo", directory.SuperAdmin)
+		elsewhere := w.Workspace("beta")
+		steps := []struct {
+			name  string
+			do    func()
+			tells map[string][]string
+		}{
+			{"the Owner's own phone", func() { w.Phone(ana) }, map[string][]string{"ana": {"device.added"}}},
+			{"a user's first phone", func() { w.Phone(ben) }, map[string][]string{"ana": {"colleague.device_added"}, "ben": {"device.added"}}},
+			{"a second phone", func() { w.PhoneWith(ben, func(database.Tx) error { return nil }, "") },
+				map[string][]string{"ana": {"colleague.device_added"}, "ben": {"device.added"}}},
+			{"a phone that was claimed and no more", func() { w.Claim(begin(t, w, cleo), "") }, nil},
+			{"a phone while the directory has turned off the Owner", func() {
+				w.InTx(func(tx database.Tx) error {
+					return tx.Exec("UPDATE people SET active = false WHERE id = ?", ana.Person).Error
+				})
+				w.PhoneWith(ben, func(database.Tx) error { return nil }, "")
+			}, map[string][]string{"cleo": {"colleague.device_added"}, "ben": {"device.added"}}},
+		}
+		people := map[string]actor.Actor{"ana": ana, "ben": ben, "cleo": cleo, "the Owner of another workspace": elsewhere}
+		before := map[string]int{}
+		for _, step := range steps {
+			step.do()
+			for name, who := range people {
+				all := told(t, w, who)
+				if got := all[before[name]:]; !slices.Equal(got, step.tells[name]) {
+					t.Errorf("%s: %s is told %v, want %v", step.name, name, got, step.tells[name])
+				}
+				before[name] = len(all)
+			}
+		}
+		all, _, err := notice.Of(w.DB.Read(w.Ctx), cleo)
+		if err != nil || len(all) != 1 || all[0].Params["person"] != "ben" || all[0].Params["device"] == "" {
+			t.Errorf("whose phone it is: %+v, %v", all, err)
+		}
+	})
+}
+
 func person(t *testing.T, w *apitest.World, by actor.Actor) directory.Person {
 	t.Helper()
 	p, err := directory.Find(w.DB.Read(w.Ctx), by.Workspace, by.Person)

@@ -82,6 +82,7 @@ func TestThePolicyIsWhatThePhoneSigned(t *testing.T) {
 			"with an unknown mode":    {rules(object{"mode": "none"}), 400, "bad_policy"},
 			"with eleven minutes":     {rules(object{"pending_seconds": 660}), 400, "bad_policy"},
 			"with half a minute":      {rules(object{"pending_seconds": 30}), 400, "bad_policy"},
+			"with half of what held":  {rules(object{"was": object{"mode": "risk"}}), 400, "bad_policy"},
 			"with an unknown member":  {rules(object{"surprise": true}), 400, "unknown_field"},
 			"with a number for a yes": {rules(object{"show_once": 1}), 400, "malformed"},
 		} {
@@ -97,6 +98,12 @@ func TestThePolicyIsWhatThePhoneSigned(t *testing.T) {
 		}
 		signed := rules(object{"mode": "code"})
 		signed["confirmation_id"] = id
+		signed["was"] = rules(object{"two_admins": true, "passkeys": false, "max_token_days": 0})
+		r := ana.Do("PUT", "/v1/policy", signed)
+		if r.Status != http.StatusConflict || r.Code() != "edit_conflict" || r.JSON["now"].(object)["mode"] != "risk" || r.JSON["now"].(object)["two_admins"] != false {
+			t.Errorf("begun with what did not hold any more: %d %s", r.Status, r.Body)
+		}
+		signed["was"] = rules(object{"passkeys": false, "max_token_days": 0})
 		if r := ana.Do("PUT", "/v1/policy", signed); r.Status != http.StatusOK || r.Text("mode") != "code" {
 			t.Errorf("%d %s", r.Status, r.Body)
 		}

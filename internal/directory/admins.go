@@ -9,3 +9,17 @@ func Admins(db *gorm.DB, workspace string) ([]string, error) {
 	err := db.Model(&personRow{}).Where("workspace_id = ? AND active = true AND role IN ('owner', 'super_admin', 'admin') AND deleted_at IS NULL", workspace).Order("id").Pluck("id", &ids).Error
 	return ids, err
 }
+
+// Owners are the ids of those who are told what is their affair alone: a workspace's Owner, and its Super Admins in the place of an Owner whom the
+// directory turned off. Nobody else is looked at, as for Admins.
+func Owners(db *gorm.DB, workspace string) ([]string, error) {
+	for _, role := range []Role{Owner, SuperAdmin} {
+		var ids []string
+		err := db.Model(&personRow{}).Where("workspace_id = ? AND active = true AND role IN ('owner', 'super_admin', 'admin') AND deleted_at IS NULL", workspace).
+			Where("role = ?", role).Order("id").Pluck("id", &ids).Error
+		if err != nil || len(ids) > 0 {
+			return ids, err
+		}
+	}
+	return nil, nil
+}

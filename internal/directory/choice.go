@@ -226,52 +226,50 @@ func (c Choice) walk(db *gorm.DB, workspace string, from place) (place, error) {
 // beyond ends the range of all texts that begin with another one.
 const beyond = "\U0010FFFF"
 
-// search are the first of the chosen people whose userName, e-mail address or name begins with key.
-func search(db *gorm.DB, workspace, key string, choice Choice, limit int) ([]personRow, error) {
+// search are the first of the chosen people whose userName, e-mail address or name begins with key, and whether there are more, or may be.
+func search(db *gorm.DB, workspace, key string, choice Choice, limit int) (rows []personRow, part bool, err error) {
 	if !scim.Storable(key) {
-		return nil, nil
+		return nil, false, nil
 	}
 	narrow, err := choice.narrowest(db, workspace)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var rows []personRow
 	if narrow != nil {
 		to := key + beyond
 		find := choice.people(db, workspace, narrow).Where("(p.user_name_key >= ? AND p.user_name_key < ? OR p.email_key >= ? AND p.email_key < ? OR p.name_key >= ? AND p.name_key < ?)",
 			key, to, key, to, key, to)
-		err := find.Order("p.name_key, p.id").Limit(limit).Scan(&rows).Error
-		return rows, err
+		err := find.Order("p.name_key, p.id").Limit(limit + 1).Scan(&rows).Error
+		return rows[:min(limit, len(rows))], len(rows) > limit, err
 	}
 	for _, column := range []string{"p.user_name_key", "p.email_key", "p.name_key"} {
-		some, err := choice.beginning(db, workspace, column, key, limit)
+		some, cut, err := choice.beginning(db, workspace, column, key, limit+1)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		rows = append(rows, some...)
+		rows, part = append(rows, some...), part || cut
 	}
 	slices.SortFunc(rows, func(a, b personRow) int {
 		return cmp.Or(cmp.Compare(a.NameKey, b.NameKey), cmp.Compare(a.ID, b.ID))
 	})
 	rows = slices.CompactFunc(rows, func(a, b personRow) bool { return a.ID == b.ID })
-	return rows[:min(limit, len(rows))], nil
+	return rows[:min(limit, len(rows))], part || len(rows) > limit, nil
 }
 
-// beginning are the first of the chosen people whose column begins with key, among walkMost of all who have it so.
-func (c Choice) beginning(db *gorm.DB, workspace, column, key string, limit int) ([]personRow, error) {
+// beginning are the first of the chosen people whose column begins with key, among walkMost of all who have it so, and whether there are more of those.
+func (c Choice) beginning(db *gorm.DB, workspace, column, key string, limit int) (rows []personRow, cut bool, err error) {
 	to, below := key+beyond, " < ?"
 	if c.any() {
 		var end []string
 		err := db.Table("people p").Where("p.workspace_id = ? AND "+isLive+" AND "+column+" >= ? AND "+column+" < ?", workspace, key, to).
-			Select(column).Order(column).Offset(c.reached().walk - 1).Limit(1).Scan(&end).Error
+			Select(column).Order(column).Offset(c.reached().walk - 1).Limit(2).Scan(&end).Error
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if len(end) > 0 {
-			to, below = end[0], " <= ?"
+			to, below, cut = end[0], " <= ?", len(end) > 1
 		}
 	}
-	var rows []personRow
-	err := c.people(db, workspace, nil).Where(column+" >= ? AND "+column+below, key, to).Order(column).Limit(limit).Scan(&rows).Error
-	return rows, err
+	err = c.people(db, workspace, nil).Where(column+" >= ? AND "+column+below, key, to).Order(column).Limit(limit).Scan(&rows).Error
+	return rows, cut, err
 }

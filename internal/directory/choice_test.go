@@ -147,9 +147,29 @@ func TestASearchFindsAmongTheChosen(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				if page.Part {
+					t.Errorf("%s, %q of %+v: all are there, and there may be more", name, c.Text, c)
+				}
 				if !slices.EqualFunc(page.Items, want, func(m directory.Member, p listed) bool { return m.ID == p.id }) {
 					t.Errorf("%s, %q of %+v: %d people, want %d: %v", name, c.Text, c, len(page.Items), len(want), page.Items)
 				}
+			}
+		}
+		for _, tt := range []struct {
+			name  string
+			c     directory.Choice
+			limit int
+			part  bool
+		}{
+			{name: "as many as match", c: directory.Choice{Text: "b p"}, limit: 18},
+			{name: "fewer than match", c: directory.Choice{Text: "b p"}, limit: 17, part: true},
+			{name: "one of several guests", c: directory.Choice{Text: "b p", Role: directory.Guest}, limit: 1, part: true},
+			{name: "only the first five who match are filtered", c: directory.Choice{Text: "b p", Role: directory.User}.Within(1, 5), limit: 50, part: true},
+			{name: "as many as match are filtered", c: directory.Choice{Text: "b p", Role: directory.User}.Within(1, 18), limit: 50},
+		} {
+			page, err := directory.List(h.db.Read(h.Context()), h.id, tt.c, "", tt.limit)
+			if err != nil || len(page.Items) == 0 || len(page.Items) > tt.limit || page.Part != tt.part {
+				t.Errorf("%s: %d people, part %v, %v", tt.name, len(page.Items), page.Part, err)
 			}
 		}
 		for _, text := range []string{"ppl_c17@mail.test", "PPL_C17@acme", "c person 17"} { // by each of the three

@@ -33,6 +33,7 @@ type Member struct {
 type Members struct {
 	Items []Member
 	Next  string // cursor of the next page; "" on the last one. A page may be short, or empty, where many had to be looked through
+	Part  bool   // a search that ended before all who match were looked at, because its limit was reached or so many match that not all were filtered
 }
 
 // Choice says which people a list is of; the zero value of a field does not choose.
@@ -53,16 +54,17 @@ func List(db *gorm.DB, workspace string, choice Choice, after string, limit int)
 	limit = pageSize(limit)
 	var rows []personRow
 	var next string
+	var part bool
 	var err error
 	if text := strings.TrimSpace(choice.Text); text != "" {
-		rows, err = search(db, workspace, Key(text), choice, limit)
+		rows, part, err = search(db, workspace, Key(text), choice, limit)
 	} else {
 		rows, next, err = page(db, workspace, choice, after, limit)
 	}
 	if err != nil {
 		return Members{}, err
 	}
-	out := Members{Items: make([]Member, len(rows)), Next: next}
+	out := Members{Items: make([]Member, len(rows)), Next: next, Part: part}
 	ids := make([]string, len(rows))
 	for i, r := range rows {
 		out.Items[i].Person, ids[i] = r.person(), r.ID

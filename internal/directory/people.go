@@ -103,6 +103,12 @@ func addAs(tx database.Tx, by actor.Actor, id, name, email string, role Role) (P
 // Change sets a person's role, or switches a person on or off; nil leaves a thing as it is. Switching off ends, in the same
 // transaction, what must not outlive the person. What is decided here about a person of the directory holds until the directory says otherwise.
 func (s *Service) Change(ctx context.Context, by actor.Actor, id string, role *Role, active *bool) (Person, error) {
+	return s.ChangeFrom(ctx, by, id, "", role, active)
+}
+
+// ChangeFrom is Change of somebody whose role was that when the change was begun: where it is neither that nor the wanted one any more, the change is
+// refused with fault.ErrEdited. "" is whatever it was.
+func (s *Service) ChangeFrom(ctx context.Context, by actor.Actor, id string, was Role, role *Role, active *bool) (Person, error) {
 	var p Person
 	err := s.db.InTx(ctx, func(tx database.Tx) error {
 		if err := asManager(tx, by); err != nil {
@@ -115,6 +121,9 @@ func (s *Service) Change(ctx context.Context, by actor.Actor, id string, role *R
 		}
 		if err != nil {
 			return err
+		}
+		if was != "" && role != nil && r.Role != string(was) && r.Role != string(*role) {
+			return fault.ErrEdited.With("now", map[string]string{"role": r.Role})
 		}
 		if err := s.setRole(tx, by, &r, role); err != nil {
 			return err

@@ -103,5 +103,8 @@ func From(err error) *Error {
 // ErrNotFound is the one answer for everything unknown, foreign or in another workspace.
 var ErrNotFound = New(NotFound, "not_found", "There is no such thing here.")
 
+// ErrEdited refuses a change that was made up from what is not so any more. Whoever answers it says in the field "now" what is so.
+var ErrEdited = New(Conflict, "edit_conflict", "Somebody else has changed this in the meantime. Nothing was changed. Look at what holds now, and decide.")
+
 // ErrUnauthorized is the one answer for everybody whose proof is missing or does not hold, with the same bytes on every path (wire.md §4).
 var ErrUnauthorized = New(Unauthorized, "unauthorized", "This call needs a valid sign-in or a valid signature of a paired phone.")

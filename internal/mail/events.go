@@ -32,6 +32,7 @@ var Events = []Event{
 // kinds are the notices: the event each tells of, and its sentence in the console's catalogue.
 var kinds = map[string]struct{ event, key string }{
 	"device.added":                 {"device.added", "console.notices.device_added"},
+	"colleague.device_added":       {"device.added", "console.notices.colleague_device_added"},
 	"device.removed":               {"device.changed", "console.notices.device_removed"},
 	"device.key_ended":             {"device.changed", "console.notices.device_key_ended"},
 	"device.push_detached":         {"device.changed", "console.notices.push_detached"},
@@ -75,6 +76,7 @@ var kinds = map[string]struct{ event, key string }{
 	"apikey.expiring":              {"apikey.changed", "console.notices.key_expiring"},
 	"passkey.added":                {"device.added", "console.notices.passkey_added"},
 	"sync.stopped":                 {"sync.stopped", "console.notices.sync_stopped"},
+	"sync.ending":                  {"sync.stopped", "console.notices.sync_ending"},
 	"webhook.stopped":              {"webhook.stopped", "console.notices.webhook_stopped"},
 	"sso.certificate_expiring":     {"sso.expiring", "console.notices.certificate_expiring"},
 	"sso.certificate_expired":      {"sso.expiring", "console.notices.certificate_expired"},

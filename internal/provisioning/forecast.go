@@ -1,9 +1,6 @@
 package provisioning
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Forecast says what Entra ID is likely to do by the rules that Microsoft publishes for its quarantine. It is made for Entra ID alone: of
 // no other provider such rules are known. It is a forecast, because only Entra ID knows whether a job is in quarantine.
@@ -37,7 +34,9 @@ func forecast(f facts, last Cycle) *Forecast {
 }
 
 func (o *Forecast) infer(code, format string, args ...any) {
-	o.Sentences = append(o.Sentences, Sentence{Code: code, Text: fmt.Sprintf(format, args...), Inferred: true})
+	s := sentence(code, format, args)
+	s.Inferred = true
+	o.Sentences = append(o.Sentences, s)
 }
 
 func (o *Forecast) credentials(f facts) {
@@ -52,7 +51,22 @@ func (o *Forecast) credentials(f facts) {
 	off := since.Add(offAfter)
 	o.OffBy = &off
 	o.infer("credentials", "Entra ID puts a job into quarantine when its token is refused. It tries again after 6, 12 and 24 hours and then once a day,"+
-		" and turns the job off after 28 days: on about %s.", at(off))
+		" and turns the job off after 28 days: on about %s.", off)
+}
+
+// OffSoon is when Entra ID turns off a job that has made no good call for three weeks; nil before, after, and of other providers.
+func (h Health) OffSoon() *time.Time {
+	if h.Client != Entra || h.LastCall == nil {
+		return nil
+	}
+	off := h.LastCall.Add(offAfter)
+	if h.Forecast != nil && h.Forecast.OffBy != nil {
+		off = *h.Forecast.OffBy
+	}
+	if h.Now.Before(off.Add(-offWarned)) || !h.Now.Before(off) {
+		return nil
+	}
+	return &off
 }
 
 // silence: a job in quarantine still calls once a day, so one that does not call at all is not in quarantine but off.

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -103,6 +104,33 @@ func judged() []Health {
 		out[i] = judge(f)
 	}
 	return out
+}
+
+// TestTimesAreGivenAsTheyAre: each time that a sentence names in UTC stands beside it, in the order of the text.
+func TestTimesAreGivenAsTheyAre(t *testing.T) {
+	named := 0
+	for _, h := range judged() {
+		all := slices.Clone(h.Sentences)
+		if h.Forecast != nil {
+			all = append(all, h.Forecast.Sentences...)
+		}
+		for _, s := range all {
+			rest := s.Text
+			for _, at := range s.Times {
+				var found bool
+				if _, rest, found = strings.Cut(rest, at.Format("2 January at 15:04 UTC")); !found {
+					t.Errorf("%q: %v is not where it should be", s.Text, at)
+				}
+				named++
+			}
+			if strings.Contains(rest, "UTC") {
+				t.Errorf("%q names more than %v", s.Text, s.Times)
+			}
+		}
+	}
+	if named < 10 {
+		t.Errorf("only %d times were named", named)
+	}
 }
 
 const formsFile = "../../webapp/test/said.json"

@@ -3,6 +3,7 @@ package provisioning
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -24,11 +25,26 @@ const (
 	Stopped     State = "stopped"
 )
 
-// Sentence is one thing that is said, with a stable code for those who say it in their own words. Inferred is said of what no row states.
+// Sentence is one thing that is said, with a stable code for those who say it in their own words. Inferred is said of what no row states. The text
+// names times in UTC; Times are the first of them as they are, in the order of the text, for those who show them in their reader's time zone.
 type Sentence struct {
-	Code     string `json:"code"`
-	Text     string `json:"text"`
-	Inferred bool   `json:"inferred"`
+	Code     string      `json:"code"`
+	Text     string      `json:"text"`
+	Inferred bool        `json:"inferred"`
+	Times    []time.Time `json:"times,omitempty"`
+}
+
+// sentence fills a form in; what is a time is named as sentences name it.
+func sentence(code, format string, args []any) Sentence {
+	s := Sentence{Code: code}
+	filled := slices.Clone(args)
+	for i, arg := range args {
+		if t, ok := arg.(time.Time); ok {
+			filled[i], s.Times = at(t), append(s.Times, t.UTC())
+		}
+	}
+	s.Text = fmt.Sprintf(format, filled...)
+	return s
 }
 
 // Health is what can be told of a workspace's synchronisation.
@@ -53,6 +69,7 @@ const (
 	silenceOf = 24 * time.Hour     // a silence that is worth saying where there is no rhythm
 	shownMost = 30                 // cycles
 	offAfter  = 28 * 24 * time.Hour
+	offWarned = 7 * 24 * time.Hour // before that
 )
 
 // facts are everything that health is judged by; each comes from stored rows.
@@ -275,11 +292,13 @@ func judge(f facts) Health {
 }
 
 func (h *Health) say(code, format string, args ...any) {
-	h.Sentences = append(h.Sentences, Sentence{Code: code, Text: fmt.Sprintf(format, args...)})
+	h.Sentences = append(h.Sentences, sentence(code, format, args))
 }
 
 func (h *Health) infer(code, format string, args ...any) {
-	h.Sentences = append(h.Sentences, Sentence{Code: code, Text: fmt.Sprintf(format, args...), Inferred: true})
+	s := sentence(code, format, args)
+	s.Inferred = true
+	h.Sentences = append(h.Sentences, s)
 }
 
 func (h *Health) who() string {
@@ -290,7 +309,7 @@ func (h *Health) who() string {
 }
 
 func (h *Health) lastCall(f facts) {
-	h.say("last_call", "%s last called %s, on %s.", h.who(), ago(f.now.Sub(f.last)), at(f.last))
+	h.say("last_call", "%s last called %s, on %s.", h.who(), ago(f.now.Sub(f.last)), f.last)
 }
 
 // cycle tells the last one.
@@ -305,7 +324,7 @@ func (h *Health) cycle(c Cycle) {
 			which = "The first cycle is running; it"
 		}
 	}
-	h.infer("cycle", "%s began on %s and %s: %s, %d created, %d changed, %d deactivated, %d deleted, %d changes of teams, %d failed.", which, at(c.Start), is,
+	h.infer("cycle", "%s began on %s and %s: %s, %d created, %d changed, %d deactivated, %d deleted, %d changes of teams, %d failed.", which, c.Start, is,
 		calls(c.Calls), c.Created, c.Updated, c.Deactivated, c.Deleted, c.Teams, c.Failed)
 }
 
@@ -342,7 +361,7 @@ func (h *Health) trouble(f facts, last Cycle) {
 		h.say("gone", "No call has come for four weeks or more.")
 	}
 	if f.refused != nil {
-		h.say("rejected", "Since %s calls with the token …%s are rejected: %d so far, the last on %s. Nothing has been let in since.", at(f.refused.At), f.refused.TokenHint, f.refused.Times, at(f.refused.LastAt))
+		h.say("rejected", "Since %s calls with the token …%s are rejected: %d so far, the last on %s. Nothing has been let in since.", f.refused.At, f.refused.TokenHint, f.refused.Times, f.refused.LastAt)
 	}
 	if last.Failed > 0 {
 		h.say("failed", "%s failed in that cycle. Refusals that have not come right yet: %d.", calls(last.Failed), f.open)
@@ -372,11 +391,11 @@ func (h *Health) expectation(f facts, intervals int) {
 		switch {
 		case f.now.Before(next.Add(h.Rhythm.Every / 4)):
 			h.NextExpected = &next
-			h.infer("next", "The next cycle is expected on about %s.", at(next))
+			h.infer("next", "The next cycle is expected on about %s.", next)
 		case asleep > 0:
 			h.say("unknown", "Whether a cycle was missed cannot be said.")
 		default:
-			h.infer("overdue", "A cycle was expected on about %s; no call has come.", at(next))
+			h.infer("overdue", "A cycle was expected on about %s; no call has come.", next)
 		}
 	}
 }

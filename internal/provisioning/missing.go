@@ -80,13 +80,13 @@ func (l *Log) Missing(db *gorm.DB, workspace, text string, people []Candidate, a
 		return m, err
 	}
 	if len(awaited) > 0 {
-		m.say("awaited", "The team "+strings.Join(awaited, ", the team ")+" named this person, who will join on arrival.")
+		m.say("awaited", "The team %s named this person, who will join on arrival.", strings.Join(awaited, ", the team "))
 	}
 	return m, m.asked(l, db, workspace, text, client)
 }
 
-func (m *Missing) say(code, text string) {
-	m.Sentences = append(m.Sentences, Sentence{Code: code, Text: text})
+func (m *Missing) say(code, format string, args ...any) {
+	m.Sentences = append(m.Sentences, sentence(code, format, args))
 }
 
 // person says of somebody who is, or was, in the directory; false where the log has to tell the rest.
@@ -94,20 +94,20 @@ func (m *Missing) person(c Candidate) bool {
 	switch {
 	case c.DeletedAt != nil:
 		m.Verdict = IsDeleted
-		m.say("deleted", c.Name+" was deleted on "+at(*c.DeletedAt)+". Until "+at(c.DeletedAt.Add(keptFor))+" they can be restored.")
+		m.say("deleted", "%s was deleted on %s. Until %s they can be restored.", c.Name, *c.DeletedAt, c.DeletedAt.Add(keptFor))
 	case c.Local:
 		m.Verdict = IsLocal
-		m.say("local", c.Name+" was added here, as "+c.UserName+". As soon as the identity provider sends this userName, it takes them over.")
+		m.say("local", "%s was added here, as %s. As soon as the identity provider sends this userName, it takes them over.", c.Name, c.UserName)
 		return false
 	case !c.Active && c.OffBy != "":
 		m.Verdict = IsInactive
-		m.say("turned_off_here", c.Name+" is here but inactive: "+c.OffBy+" turned their access off here, on "+at(c.ChangedAt)+" at the latest.")
+		m.say("turned_off_here", "%s is here but inactive: %s turned their access off here, on %s at the latest.", c.Name, c.OffBy, c.ChangedAt)
 	case !c.Active:
 		m.Verdict = IsInactive
-		m.say("inactive", c.Name+" is here but inactive: the identity provider turned their access off, on "+at(c.ChangedAt)+" at the latest.")
+		m.say("inactive", "%s is here but inactive: the identity provider turned their access off, on %s at the latest.", c.Name, c.ChangedAt)
 	default:
 		m.Verdict = IsHere
-		m.say("here", c.Name+" is here and active, as "+c.UserName+".")
+		m.say("here", "%s is here and active, as %s.", c.Name, c.UserName)
 	}
 	return true
 }
@@ -145,7 +145,7 @@ func (m *Missing) refused(l *Log, db *gorm.DB, workspace, text string, people []
 	if reason, ok := ReasonOf(rows[0].Code); ok {
 		m.Reason = &reason
 	}
-	m.say("refused", whoSays(rows[0].Client)+" tried "+tried(times)+", the last time on "+at(rows[0].LastAt)+". "+rows[0].Sentence)
+	m.say("refused", "%s tried %s, the last time on %s. %s", whoSays(rows[0].Client), tried(times), rows[0].LastAt, rows[0].Sentence)
 	return true, nil
 }
 
@@ -170,19 +170,18 @@ func (m *Missing) asked(l *Log, db *gorm.DB, workspace, text, client string) err
 		return err
 	}
 	m.Checks = checks
-	since := "The log goes back to " + at(*m.Since) + "."
 	if len(p.Rows) > 0 {
 		m.Rows = p.Rows
 		if m.Verdict == "" {
 			m.Verdict = WasAsked
 		}
-		m.say("asked", whoSays(p.Rows[0].Client)+" looked for them, the last time on "+at(p.Rows[0].LastAt)+", and did not send them. "+since)
+		m.say("asked", "%s looked for them, the last time on %s, and did not send them. The log goes back to %s.", whoSays(p.Rows[0].Client), p.Rows[0].LastAt, *m.Since)
 		return nil
 	}
 	if m.Verdict == "" {
 		m.Verdict = WasNeverSent
 	}
-	m.say("never_sent", whoSays(client)+" has never sent this person. "+since)
+	m.say("never_sent", "%s has never sent this person. The log goes back to %s.", whoSays(client), *m.Since)
 	return nil
 }
 

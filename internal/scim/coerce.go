@@ -141,7 +141,7 @@ func (rd reader) boolean(a *Attribute, v any) (any, error) {
 		if b, ok := parseBool(s); ok {
 			return b, nil
 		}
-		return nil, invalid(InvalidValue, "%s is true or false.", a.Name)
+		return nil, invalid(InvalidValue, "%s has to be true or false.", a.Name)
 	}
 	return nil, rd.wrong(a)
 }

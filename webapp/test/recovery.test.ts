@@ -47,6 +47,7 @@ describe('a notice', () => {
   // What the service fills in, by kind; a place without a value would be an empty gap.
   it.each([
     ['device.added', { device: 'iPhone' }],
+    ['colleague.device_added', { person: 'Ben', device: 'Pixel' }],
     ['device.removed', { device: 'iPhone', itself: false }],
     ['recovery.codes_made', {}],
     ['recovery.code_used', { person: 'Ana', left: 9 }],

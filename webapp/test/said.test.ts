@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { german, translator } from '../src/console/directory/said'
+import { german, spoken, timed, translator } from '../src/console/directory/said'
 
 const read = (name: string) => JSON.parse(readFileSync(join(import.meta.dirname, name), 'utf8')) as Record<string, string>
 const said = translator(read('../src/i18n/en-sync.json'), read('../src/i18n/de-sync.json'), german)
@@ -34,5 +34,26 @@ describe('what the service says', () => {
 
   it('leaves alone what has no form', () => {
     expect(said('A sentence of a later version.')).toBeNull()
+  })
+
+  describe('the times that it names', () => {
+    const at = new Date('2026-11-22T14:05:31.25Z')
+    const later = new Date('2026-12-20T09:00:00Z')
+    const times = [at.toISOString(), later.toISOString()]
+    it.each([
+      ['one', 'en', 'Entra ID last called 3 days ago, on 22 November at 14:05 UTC.', ['Entra ID last called 3 days ago, on ', at, '.']],
+      ['one, in German', 'de', 'Entra ID: letzter Aufruf vor 3 Tagen, am 22. November um 14:05 UTC.', ['Entra ID: letzter Aufruf vor 3 Tagen, am ', at, '.']],
+      ['two, the later first', 'de', 'Am 20. Dezember um 09:00 UTC und am 22. November um 14:05 UTC', ['Am ', later, ' und am ', at]],
+      ['the same twice', 'en', 'Since 22 November at 14:05 UTC, the last on 22 November at 14:05 UTC.', ['Since ', at, ', the last on ', at, '.']],
+      ['another day, which only ends like it', 'en', 'It was on 122 November at 14:05 UTC.', ['It was on 122 November at 14:05 UTC.']],
+      ['another one, which stays', 'en', 'It was revoked on 3 May 2026 at 14:20 UTC.', ['It was revoked on 3 May 2026 at 14:20 UTC.']],
+    ] as const)('%s', (_, language, text, want) => {
+      expect(timed(text, times, language)).toEqual(want)
+    })
+
+    it('are said by the clock of the computer', () => {
+      const here = new Date(2026, 10, 22, 15, 5)
+      expect([spoken(here, 'en'), spoken(here, 'de')]).toEqual(['22 November 2026 at 15:05', '22. November 2026 um 15:05'])
+    })
   })
 })

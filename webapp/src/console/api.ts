@@ -111,7 +111,7 @@ export const api = {
   offboardingsOf: (person: string) => send<Page<Offboarding>>('GET', `/v1/offboardings?${query({ person, limit: '1' })}`),
   addPerson: (body: { name: string; email: string; role: Role; mail?: boolean }) => send<PasswordLink & { person: Person }>('POST', '/v1/people', { body }),
   passwordLink: (person: string, mail = false) => send<PasswordLink>('POST', `/v1/people/${id(person)}/password-link`, { body: { mail } }),
-  changePerson: (person: string, body: { role?: Role; active?: boolean }) => send<Person>('PATCH', `/v1/people/${id(person)}`, { body }),
+  changePerson: (person: string, body: { role?: Role; active?: boolean; was?: { role: Role } }) => send<Person>('PATCH', `/v1/people/${id(person)}`, { body }),
   teams: (after?: string) => send<Page<Team>>('GET', `/v1/teams?${query({ limit: '50', after })}`),
 
   devices: () => send<{ items: Device[] }>('GET', '/v1/devices'),
@@ -134,7 +134,7 @@ export const api = {
   changeSessionLimits: (body: Limits & { confirmation_id: string }) => send<SessionLimits>('PUT', '/v1/session-limits', { body }),
   unlock: (person: string, confirmation: string) => send<void>('POST', `/v1/people/${id(person)}/unlock`, { body: { confirmation_id: confirmation } }),
   policy: () => send<Policy>('GET', '/v1/policy'),
-  changePolicy: (rules: PolicyRules, confirmation: string) => send<Policy>('PUT', '/v1/policy', { body: { ...rules, confirmation_id: confirmation } }),
+  changePolicy: (rules: PolicyRules, was: PolicyRules, confirmation: string) => send<Policy>('PUT', '/v1/policy', { body: { ...rules, was, confirmation_id: confirmation } }),
   unfreeze: (confirmation: string) => send<Policy>('POST', '/v1/policy/unfreeze', { body: { confirmation_id: confirmation } }),
 
   notices: () => send<{ items: PersonalNotice[]; unseen: number }>('GET', '/v1/notices'),

@@ -52,7 +52,7 @@ export const directoryApi = {
     send<Ownership>('POST', '/v1/ownership/take-over', { body: { candidate_id: candidate, ...(confirmation && { confirmation_id: confirmation }), ...(recovery && { recovery_code: recovery }) } }),
 
   person: (one: string) => send<Person>('GET', `/v1/people/${id(one)}`),
-  people: (choice: PeopleChoice, signal?: AbortSignal) => send<Page<Member>>('GET', `/v1/people?${query({ limit: '50', ...choice })}`, { signal }),
+  people: (choice: PeopleChoice, signal?: AbortSignal) => send<Page<Member> & { partial?: boolean }>('GET', `/v1/people?${query({ limit: '50', ...choice })}`, { signal }),
   teams: (q?: string, after?: string) => send<Page<TeamInfo>>('GET', `/v1/teams?${query({ limit: '50', q, after })}`),
   team: (one: string) => send<TeamInfo>('GET', `/v1/teams/${id(one)}`),
   nameTeam: (one: string, alias: string) => send<TeamInfo>('PATCH', `/v1/teams/${id(one)}`, { body: { alias } }),

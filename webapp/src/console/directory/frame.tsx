@@ -2,7 +2,8 @@
 
 import { useQuery } from '@tanstack/react-query'
 import { Link, Outlet } from '@tanstack/react-router'
-import type { ReactNode } from 'react'
+import { Fragment, type ReactNode } from 'react'
+import { utc, type Language } from '../../shared/format'
 import { useT, type Key } from '../i18n'
 import { keyOf, mayConfigure, useSession } from '../session'
 import { ForbiddenPage } from '../shell/ErrorPages'
@@ -12,6 +13,7 @@ import { Notice } from '../ui/notice'
 import { PageHead, Rich } from '../ui/parts'
 import { directoryApi } from './api'
 import { textLink } from '../ui/button'
+import { spoken, timed } from './said'
 import { useSaid } from './said-words'
 
 /** Every page below is for those who may configure. */
@@ -84,9 +86,18 @@ function Frozen() {
   )
 }
 
-/** A sentence of the service, which says it in English: in the language of the page where its form is known. */
-export function Said({ children }: { children: string }) {
+/**
+ * A sentence of the service, which says it in English: in the language of the page where its form is known. `times` are those it names in UTC; they
+ * are shown by this computer's clock, as everywhere else.
+ */
+export function Said({ children, times = [] }: { children: string; times?: readonly string[] }) {
   const { language } = useT()
-  const said = useSaid()?.(children)
-  return said === null || said === undefined ? <span lang={language === 'en' ? undefined : 'en'}>{children}</span> : <>{said}</>
+  const said = useSaid()?.(children) ?? null
+  if (said === null) return <span lang={language === 'en' ? undefined : 'en'}><Timed text={children} times={times} language="en" /></span>
+  return <Timed text={said} times={times} language={language} />
+}
+
+function Timed({ text, times, language }: { text: string; times: readonly string[]; language: Language }) {
+  return timed(text, times, language).map((piece, i) =>
+    typeof piece === 'string' ? <Fragment key={i}>{piece}</Fragment> : <time key={i} dateTime={piece.toISOString()} title={utc(piece)}>{spoken(piece, language)}</time>)
 }

@@ -43,7 +43,7 @@ export function Sentences({ sentences, className = '' }: { sentences: SyncSenten
     <ul className={`space-y-2 ${className}`}>
       {sentences.map((one) => (
         <li key={one.code}>
-          <Said>{one.text}</Said>
+          <Said times={one.times}>{one.text}</Said>
           {one.inferred && <span className="text-muted"> ({t('console.dir.inferred')})</span>}
         </li>
       ))}

@@ -1,6 +1,8 @@
 // Sentences of the service in another language. The service writes them in English; the English catalogue has their forms, and the other one
 // says the same. What fits no form stays as it was written.
 
+import { clock, day, type Language } from '../../shared/format'
+
 /** A form: what the service writes, with {{places}} for what differs. */
 interface Form { key: string; pattern: RegExp; names: string[]; own: number }
 
@@ -127,4 +129,26 @@ export const german: Speech = {
     const said = `${n} ${n === '1' ? one : many}`
     return ago ? `vor ${said}${said.endsWith('Tage') ? 'n' : ''}` : said
   },
+}
+
+/** A time as the service's sentences name it. */
+function named(at: Date): string {
+  const date = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', timeZone: 'UTC' }).format(at)
+  return `${date} at ${at.toISOString().slice(11, 16)} UTC`
+}
+
+/** A time by this computer's clock, as it reads in a sentence: "3 May 2026 at 14:02". */
+export function spoken(at: Date, language: Language): string {
+  return `${day(at, language)} ${language === 'de' ? 'um' : 'at'} ${clock(at, language)}`
+}
+
+/** A sentence cut where it names one of these times. What it names otherwise stays in UTC, and says so. */
+export function timed(text: string, times: readonly string[], language: Language): (string | Date)[] {
+  let out: (string | Date)[] = [text]
+  for (const time of times) {
+    const at = new Date(time)
+    const name = new RegExp(`(?<!\\d)${(language === 'de' ? german.at(named(at)) : named(at)).replace('.', '\\.')}`)
+    out = out.flatMap((piece) => (typeof piece === 'string' ? piece.split(name).flatMap((part, i) => (i === 0 ? [part] : [at, part])) : [piece]))
+  }
+  return out.filter((piece) => piece !== '')
 }

@@ -73,7 +73,7 @@ export interface CallConflict {
   way?: 'merge' | 'revive' | 'fold'
 }
 
-export interface SyncSentence { code: string; text: string; inferred: boolean }
+export interface SyncSentence { code: string; text: string; inferred: boolean; times?: string[] }
 
 export interface CallCounts {
   calls: number; looked: number; created: number; updated: number; deactivated: number; deleted: number

@@ -38,9 +38,9 @@ export function usePersonActions(person: Person, idp: string, refresh: () => Pro
     : person.id === session.person.id ? t('console.error.own_account')
     : owner ? t('console.members.owner_only') : undefined
   async function change(dialog: 'role' | 'active') {
-    const changed = await dialogs.open<true>((close) => (dialog === 'role' ? <RoleDialog person={person} close={close} /> : <ActiveDialog person={person} idp={idp} close={close} />))
-    if (!changed) return
-    announce(t('console.members.saved', { name: person.name }))
+    const changed = await dialogs.open<boolean>((close) => (dialog === 'role' ? <RoleDialog person={person} close={close} /> : <ActiveDialog person={person} idp={idp} close={close} />))
+    if (changed === null) return
+    if (changed) announce(t('console.members.saved', { name: person.name }))
     await refresh()
   }
   async function link() {

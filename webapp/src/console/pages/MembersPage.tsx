@@ -137,8 +137,8 @@ function List({ search, manage, go }: { search: MembersSearch; manage: boolean; 
   const people = useQuery({ queryKey: keyOf(session, 'people', JSON.stringify(search)), queryFn: ({ signal }) => directoryApi.people(search, signal), placeholderData: keepPreviousData })
   if (people.isPending) return <Skeleton lines={8} className="p-6" />
   if (people.isError && !people.data) return <LoadError error={people.error} retry={() => void people.refetch()} />
-  const { items, next } = people.data
-  if (items.length === 0 && !next) return <Nobody search={search} clear={() => go({}, false)} />
+  const { items, next, partial } = people.data
+  if (items.length === 0 && !next && !partial) return <Nobody search={search} clear={() => go({}, false)} />
   const choose = (id: string, on: boolean) => setChosen((before) => new Set(on ? [...before, id] : [...before].filter((one) => one !== id)))
   const boxes = manage && items.some((person) => choosable(person, session.person.id))
   return (
@@ -157,7 +157,7 @@ function List({ search, manage, go }: { search: MembersSearch; manage: boolean; 
           />
         ))}
       </Table>
-      {items.length === 0 && <p className="px-6 py-5 text-sm text-muted">{t('console.members.none_yet')}</p>}
+      {(partial || items.length === 0) && <p className="px-6 py-5 text-sm text-muted">{t(partial ? 'console.members.partial' : 'console.members.none_yet')}</p>}
       {(search.after || next) && (
         <div className="flex flex-wrap gap-3 border-t border-line p-4">
           {search.after && <Button onClick={() => go(changeMembers(search, {}), false)}>{t('console.page.first')}</Button>}

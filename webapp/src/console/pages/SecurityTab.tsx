@@ -1,9 +1,10 @@
 // The tab "Security": what the workspace demands of confirmations. Each change is confirmed on the phone, which shows what will hold.
 
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { useState, type FormEvent, type ReactNode } from 'react'
+import { lazy, Suspense, useRef, useState, type FormEvent, type ReactNode } from 'react'
 import type { Policy, PolicyRules } from '../../shared/types'
 import { api } from '../api'
+import { metRules } from '../conflict/met'
 import { useConfirm, type Outcome } from '../confirm/run'
 import { useT, type Key, type T } from '../i18n'
 import { usePairing } from '../pairing/open'
@@ -11,11 +12,14 @@ import { keyOf, useSession } from '../session'
 import { lifetimes } from '../token/life'
 import { useAnnounce } from '../ui/announce'
 import { Button } from '../ui/button'
+import { useDialogs } from '../ui/dialogs'
 import { SelectField } from '../ui/field'
 import { Notice } from '../ui/notice'
 import { Card, LoadError, Rich, Skeleton, Time } from '../ui/parts'
 import { SessionLimitsCard } from './SessionLimits'
 import { changed, minutes, modes, rulesOf, switches, type Switch } from './policy'
+
+const EditConflict = lazy(() => import('../conflict/EditConflict'))
 
 export function SecurityTab() {
   const { t } = useT()
@@ -29,7 +33,7 @@ export function SecurityTab() {
       {data.frozen && <Frozen policy={data} />}
       <section>
         <h2 className="mb-4 text-lg font-semibold">{t('console.policy.title')}</h2>
-        <Rules key={JSON.stringify(rulesOf(data))} policy={data} />
+        <Rules policy={data} />
         <Fixed />
       </section>
       <SessionLimitsCard />
@@ -63,11 +67,47 @@ function useConfirmed() {
   const confirm = useConfirm()
   const pairing = usePairing()
   const announce = useAnnounce()
-  return async (action: string, params: PolicyRules | undefined, after: Key, done: string, consume: (id: string) => Promise<Policy>) => {
-    const outcome: Outcome<Policy> | null = await confirm({ action, ...(params && { params }) }, after, ({ id }) => consume(id))
-    if (outcome?.kind === 'no_device') return void pairing()
-    if (outcome?.kind === 'done') announce(done)
+  /** Resolves with the rules that it met, where somebody else had changed them. */
+  return async (action: string, params: PolicyRules | undefined, after: Key, done: string, consume: (id: string) => Promise<Policy>): Promise<PolicyRules | null> => {
+    const outcome: Outcome<PolicyRules | null> | null = await confirm({ action, ...(params && { params }) }, after, async ({ id }) => {
+      try {
+        await consume(id)
+        return null
+      } catch (error) {
+        const met = metRules(error)
+        if (!met) throw error
+        return met
+      }
+    })
+    if (outcome?.kind === 'no_device') {
+      void pairing()
+      return null
+    }
+    const met = outcome?.value ?? null
+    if (outcome && !met) announce(done)
     await queries.invalidateQueries({ queryKey: keyOf(session, 'policy') })
+    return met
+  }
+}
+
+/** Puts two versions side by side where they differ. */
+function useDecide() {
+  const { t } = useT()
+  const dialogs = useDialogs()
+  return (mine: PolicyRules, theirs: PolicyRules) => {
+    const of = (rules: PolicyRules): [string, string | boolean][] => [
+      [t('console.policy.mode'), t(modes.find(({ value }) => value === rules.mode)?.name ?? 'console.policy.risk')],
+      [t('console.policy.pending'), t('console.policy.minutes', { count: rules.pending_seconds / 60 })],
+      [t('console.policy.lifetime'), lifetimeOf(t, rules)],
+      ...switches.map((name): [string, boolean] => [t(ruleKeys[name].name), rules[name]]),
+    ]
+    const other = of(theirs)
+    const rows = of(mine).map(([name, value], i) => ({ name, mine: value, theirs: other[i]?.[1] ?? '' })).filter((row) => row.mine !== row.theirs)
+    return dialogs.open<'mine' | 'theirs'>((close) => (
+      <Suspense fallback={null}>
+        <EditConflict what={t('console.policy.title')} rows={rows} mine={() => close('mine')} theirs={() => close('theirs')} leave={() => close(null)} />
+      </Suspense>
+    ))
   }
 }
 
@@ -89,22 +129,50 @@ function Frozen({ policy }: { policy: Policy }) {
 function Rules({ policy }: { policy: Policy }) {
   const { t } = useT()
   const run = useConfirmed()
-  const [rules, setRules] = useState<PolicyRules>(() => rulesOf(policy))
-  const different = changed(policy, rules)
+  const decide = useDecide()
+  const session = useSession()
+  const queries = useQueryClient()
+  const [base, setBase] = useState<PolicyRules>(() => rulesOf(policy))
+  const [rules, setRules] = useState<PolicyRules>(base)
+  // Somebody else's change is taken over where nothing else is wanted here. Where it is, saving asks which of the two holds.
+  if (changed(base, policy).length > 0 && (changed(base, rules).length === 0 || changed(policy, rules).length === 0)) {
+    setBase(rulesOf(policy))
+    setRules(rulesOf(policy))
+  }
+  const saving = useRef(false)
+  const different = changed(base, rules)
   const change = (part: Partial<PolicyRules>) => setRules((before) => ({ ...before, ...part }))
-  function save(event: FormEvent) {
+  async function save() {
+    let was = base
+    let met: PolicyRules | null = await api.policy().then(rulesOf, () => was)
+    while (met) {
+      const now = met
+      queries.setQueryData<Policy>(keyOf(session, 'policy'), (old) => old && { ...old, ...now })
+      if (changed(was, met).length > 0) {
+        const choice = changed(met, rules).length > 0 ? await decide(rules, met) : 'theirs' // both may have wanted the same
+        if (!choice) return
+        was = met
+        setBase(was)
+        if (choice === 'theirs') return setRules(was)
+      }
+      const from = was
+      met = await run('policy.change', rules, 'console.policy.after_change', t('console.policy.changed'), (id) => api.changePolicy(rules, from, id))
+    }
+  }
+  function submit(event: FormEvent) {
     event.preventDefault()
-    if (different.length === 0) return
-    void run('policy.change', rules, 'console.policy.after_change', t('console.policy.changed'), (id) => api.changePolicy(rules, id))
+    if (different.length === 0 || saving.current) return
+    saving.current = true
+    void save().finally(() => { saving.current = false })
   }
   return (
     <Card className="p-6 max-cards:p-5">
-      <form onSubmit={save}>
+      <form onSubmit={submit}>
         <fieldset disabled={!policy.can.change} className="space-y-6">
           <Modes mode={rules.mode} change={(mode) => change({ mode })} />
           {rules.mode === 'tap' && <Notice tone="warn">{t('console.policy.tap_warning')}</Notice>}
           <SelectField label={t('console.policy.pending')} value={rules.pending_seconds} onChange={(event) => change({ pending_seconds: Number(event.target.value) })}>
-            {minutes(policy.pending_seconds).map((seconds) => <option key={seconds} value={seconds}>{t('console.policy.minutes', { count: seconds / 60 })}</option>)}
+            {minutes(base.pending_seconds).map((seconds) => <option key={seconds} value={seconds}>{t('console.policy.minutes', { count: seconds / 60 })}</option>)}
           </SelectField>
           <SelectField label={t('console.policy.lifetime')} hint={t('console.policy.lifetime_hint')} value={rules.max_token_days} onChange={(event) => change({ max_token_days: Number(event.target.value) })}>
             {lifetimes.map(({ days, word }) => <option key={days} value={days}>{days === 0 ? t('console.policy.lifetime_none') : t(word)}</option>)}
@@ -116,7 +184,7 @@ function Rules({ policy }: { policy: Policy }) {
         <div className="mt-6 border-t border-line pt-6">
           {policy.can.change ? (
             <>
-              {different.length > 0 && <Differences>{different.map((key) => <li key={key}>{t(key)}{fromTo(t, key, policy, rules)}</li>)}</Differences>}
+              {different.length > 0 && <Differences>{different.map((key) => <li key={key}>{t(key)}{fromTo(t, key, base, rules)}</li>)}</Differences>}
               <Button type="submit" look="primary" aria-disabled={different.length === 0}>{t('console.policy.save')}</Button>
             </>
           ) : <p className="text-sm text-muted">{t('console.policy.read_only')}</p>}
@@ -131,14 +199,15 @@ function fromTo(t: T, key: Key, was: PolicyRules, will: PolicyRules): string {
   const words: Partial<Record<Key, (rules: PolicyRules) => string>> = {
     'console.policy.mode_changes': ({ mode }) => t(modes.find(({ value }) => value === mode)?.name ?? 'console.policy.risk'),
     'console.policy.pending_changes': ({ pending_seconds }) => t('console.policy.minutes', { count: pending_seconds / 60 }),
-    'console.policy.lifetime_changes': lifetime, 'console.policy.lifetime_off': lifetime,
-  }
-  function lifetime({ max_token_days: most }: PolicyRules): string {
-    const known = lifetimes.find(({ days }) => days === most)
-    return most === 0 || !known ? t('console.policy.lifetime_none') : t(known.word)
+    'console.policy.lifetime_changes': (rules) => lifetimeOf(t, rules), 'console.policy.lifetime_off': (rules) => lifetimeOf(t, rules),
   }
   const say = words[key]
   return say ? `: ${say(was)} → ${say(will)}` : ''
+}
+
+function lifetimeOf(t: T, { max_token_days: most }: PolicyRules): string {
+  const known = lifetimes.find(({ days }) => days === most)
+  return most === 0 || !known ? t('console.policy.lifetime_none') : t(known.word)
 }
 
 /** What will be different, before it is confirmed. */

@@ -1,9 +1,10 @@
 // The dialogs of All Members: add a person, give a role, make a password link, turn access off and on.
 
 import { useQuery } from '@tanstack/react-query'
-import { useEffect, useRef, useState, type FormEvent, type ReactNode } from 'react'
+import { lazy, Suspense, useEffect, useRef, useState, type FormEvent, type ReactNode } from 'react'
 import type { PasswordLink, Person, Role } from '../../shared/types'
 import { api } from '../api'
+import { metRole } from '../conflict/met'
 import { errorText, roleKey } from '../errors'
 import { useT, type Key } from '../i18n'
 import { calls } from '../notifications/calls'
@@ -25,6 +26,8 @@ const roleHint: Record<(typeof given)[number], Key> = {
   guest: 'console.role.guest_hint',
 }
 
+const EditConflict = lazy(() => import('../conflict/EditConflict'))
+
 export interface MadeLink extends PasswordLink { person: Person }
 
 /** A form in a dialog: busy while it is sent, and what went wrong. */
@@ -44,7 +47,7 @@ export function useSubmit<T>(send: () => Promise<T>, done: (value: T) => void) {
       setBusy(false)
     }
   }
-  return { busy, failure, submit, setFailure }
+  return { busy, failure, submit, setFailure, setBusy }
 }
 
 export function FormDialog({ title, form, action, danger = false, close, children }: { title: string; form: ReturnType<typeof useSubmit>; action: string; danger?: boolean; close: () => void; children: ReactNode }) {
@@ -113,10 +116,35 @@ function useMails(): boolean {
   return useQuery({ queryKey: keyOf(session, 'notifications'), queryFn: calls.notifications }).data?.mail.on ?? false
 }
 
-export function RoleDialog({ person, close }: { person: Person; close: (changed: true | null) => void }) {
+/** Gives somebody another role. Where it has been changed since the page showed it, both are put side by side. Closed with false, theirs holds. */
+export function RoleDialog({ person, close }: { person: Person; close: (changed: boolean | null) => void }) {
   const { t } = useT()
   const [role, setRole] = useState<Exclude<Role, 'owner'>>(person.role === 'owner' ? 'super_admin' : person.role)
-  const form = useSubmit(() => api.changePerson(person.id, { role }), () => close(true))
+  const [met, setMet] = useState<Role | null>(null)
+  const send = async () => {
+    try {
+      await api.changePerson(person.id, { role, was: { role: met ?? person.role } })
+    } catch (error) {
+      const now = metRole(error)
+      if (!now) throw error
+      return now
+    }
+    return null
+  }
+  const form: ReturnType<typeof useSubmit> = useSubmit(send, (now) => {
+    if (!now) return close(true)
+    setMet(now)
+    form.setBusy(false)
+  })
+  if (met)
+    return (
+      <Suspense fallback={null}>
+        <EditConflict
+          what={person.name} rows={[{ name: t('console.members.role'), mine: t(roleKey[role]), theirs: t(roleKey[met]) }]}
+          busy={form.busy} failure={form.failure} mine={() => void form.submit()} theirs={() => close(false)} leave={() => setMet(null)}
+        />
+      </Suspense>
+    )
   return (
     <FormDialog title={t('console.members.change_role')} form={form} action={t('common.save')} close={() => close(null)}>
       <p className="text-muted [overflow-wrap:anywhere]"><bdi>{person.name}</bdi> · {person.email}</p>

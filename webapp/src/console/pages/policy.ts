@@ -1,6 +1,6 @@
 // What the tab "Security" works on: the rules, and what is different about them.
 
-import type { Policy, PolicyRules } from '../../shared/types'
+import type { PolicyRules } from '../../shared/types'
 import type { Key } from '../i18n'
 
 export type Switch = 'two_admins' | 'freeze_on_report' | 'show_once' | 'same_network' | 'passkeys'
@@ -33,7 +33,7 @@ const turned: Record<Switch, { on: Key; off: Key }> = {
 }
 
 /** One sentence for each thing that will be different. */
-export function changed(policy: Policy, rules: PolicyRules): Key[] {
+export function changed(policy: PolicyRules, rules: PolicyRules): Key[] {
   const out: Key[] = []
   if (policy.mode !== rules.mode) out.push('console.policy.mode_changes')
   if (policy.pending_seconds !== rules.pending_seconds) out.push('console.policy.pending_changes')

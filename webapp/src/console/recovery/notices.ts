@@ -9,6 +9,7 @@ export interface Sentence { key: Key; tone: NoticeTone; values: Record<string, s
 
 const kinds: Record<string, { key: Key; tone: NoticeTone }> = {
   'device.added': { key: 'console.notices.device_added', tone: 'info' },
+  'colleague.device_added': { key: 'console.notices.colleague_device_added', tone: 'info' },
   'device.removed': { key: 'console.notices.device_removed', tone: 'info' },
   'device.key_ended': { key: 'console.notices.device_key_ended', tone: 'warn' },
   'recovery.codes_made': { key: 'console.notices.codes_made', tone: 'info' },
@@ -42,6 +43,7 @@ const kinds: Record<string, { key: Key; tone: NoticeTone }> = {
   'token.addresses_changed': { key: 'console.notices.token_addresses', tone: 'info' },
   'token.expiry_changed': { key: 'console.notices.token_expiry', tone: 'info' },
   'sync.stopped': { key: 'console.notices.sync_stopped', tone: 'bad' },
+  'sync.ending': { key: 'console.notices.sync_ending', tone: 'bad' },
   'webhook.stopped': { key: 'console.notices.webhook_stopped', tone: 'warn' },
   'sso.certificate_expiring': { key: 'console.notices.certificate_expiring', tone: 'warn' },
   'sso.certificate_expired': { key: 'console.notices.certificate_expired', tone: 'bad' },
@@ -59,7 +61,7 @@ const kinds: Record<string, { key: Key; tone: NoticeTone }> = {
   'recovery.done': { key: 'console.notices.done', tone: 'warn' },
 }
 
-const moments = new Set(['until', 'expires_at', 'last'])
+const moments = new Set(['until', 'expires_at', 'last', 'off'])
 
 /** A kind that this console does not know yet is still said, by its name. */
 export function sentence(notice: PersonalNotice, language: Language): Sentence {

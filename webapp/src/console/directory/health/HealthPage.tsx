@@ -65,7 +65,7 @@ function Trouble({ health }: { health: SyncHealth }) {
   return (
     <Notice tone="bad">
       <p className="font-medium">{t('console.health.rejected')}</p>
-      <p className="mt-1"><Said>{rejected.text}</Said></p>
+      <p className="mt-1"><Said times={rejected.times}>{rejected.text}</Said></p>
       <ol className="mt-2 list-decimal space-y-1 ps-5">
         <li>{t('console.health.rejected_1')}</li>
         <li>{t('console.health.rejected_2')}</li>

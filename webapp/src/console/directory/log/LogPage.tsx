@@ -101,7 +101,7 @@ interface RowsProps { log: { isPending: boolean; isError: boolean; error: unknow
 function Rows({ log, items, search, compact, open, hold, clear }: RowsProps) {
   if (log.isPending) return <Skeleton lines={10} className="p-6" />
   if (log.isError && !log.data) return <LoadError error={log.error} retry={() => void log.refetch()} />
-  if (items.length === 0) return <Nothing search={search} clear={clear} />
+  if (items.length === 0) return <Nothing search={search} more={log.data?.searched_to !== undefined} clear={clear} />
   return (
     <div
       onPointerEnter={(event) => event.pointerType === 'mouse' && hold(true)} onPointerLeave={(event) => event.pointerType === 'mouse' && hold(false)}
@@ -112,11 +112,12 @@ function Rows({ log, items, search, compact, open, hold, clear }: RowsProps) {
   )
 }
 
-function Nothing({ search, clear }: { search: LogSearch; clear: () => void }) {
+/** `more`: the page ended before all calls were looked through. */
+function Nothing({ search, more, clear }: { search: LogSearch; more: boolean; clear: () => void }) {
   const { t, language } = useT()
   const set = active(search).map((name) => t(filterNames[name]))
   if (set.length > 0)
-    return <Empty icon="search" title={t('console.log.no_match')}><p className="mb-5">{t('console.log.no_match_text', { filters: list(set, language) })}</p><Button onClick={clear}>{t('console.log.clear')}</Button></Empty>
+    return <Empty icon="search" title={t(more ? 'console.log.no_match_yet' : 'console.log.no_match')}><p className="mb-5">{t('console.log.no_match_text', { filters: list(set, language) })}</p><Button onClick={clear}>{t('console.log.clear')}</Button></Empty>
   return (
     <Empty icon="empty" title={t('console.log.none')}>
       <p className="mb-5">{t('console.log.none_text')}</p>
