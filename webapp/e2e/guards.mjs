@@ -167,6 +167,7 @@ async function g2One(world, person, { name, options, language = 'en', contrast =
 
   await world.step(`G2 J3, ${name}`, async () => {
     await desk.goto('/settings/workspace/idp')
+    await desk.settled(w.say('console.sso.title'))
     await ask()
     await finds(desk.dialog(confirming), [named('heading', confirming), /status/, new RegExp(escaped(person.phone)), /timer/, named('link', w.say('console.lost.link')), named('button', w.say('common.cancel'))], 'Confirm your identity')
     await here('waiting')

@@ -45,6 +45,7 @@ export async function j10(world, person, colleague, idp) {
     await desk.look('S12 call')
     await desk.button('Reveal raw request').click()
     await page.getByText('Request as it was sent', { exact: true }).waitFor()
+    await focusIs(page, (e) => e?.tagName === 'DIV' && e.textContent.startsWith('Without passwords'), 'the raw request') // the button that had it is gone, and Esc is heard within the call alone
     await page.keyboard.press('Escape')
     await focusIs(page, (e) => e?.hasAttribute('data-row'), 'the row, again')
   })

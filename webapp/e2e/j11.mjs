@@ -15,6 +15,7 @@ export async function j11(world, { owner, leaver, second }) {
     await world.control.ask('renew-token', { workspace: 'acme', email: owner.email })
     await phone.lock()
     await desk.goto('/settings/workspace/idp')
+    await desk.settled()
     await desk.button('View Token').click()
     await confirmed(desk, phone)
     idp = new Provider(world, await desk.token())
@@ -113,6 +114,8 @@ export async function j11(world, { owner, leaver, second }) {
     const other = second.desk
     await other.goto('/settings/workspace/idp')
     await other.button('View Token').waitFor()
+    await other.settled()
+    await other.page.locator('dd a[href*="user.create"]').waitFor() // the last 24 hours come later, and move what is below
     await other.page.getByText('Danger', { exact: true }).click()
     await other.button('Turn off directory sync…').click()
     const dialog = other.dialog('Turn off directory sync')

@@ -8,8 +8,8 @@ const tokenPage = '/settings/workspace/idp'
 
 const reveals = (world) => world.control.exchanges('console', (x) => /\/reveal$/.test(x.target))
 
-/** The id of the request that was made last. */
-const lastAsked = async (world) => /\/v1\/confirmations\/([^/?]+)\/ws/.exec((await world.control.exchanges('console', (x) => /\/ws$/.test(x.target))).at(-1).target)[1]
+/** The id of the request that was made last: known as soon as its page has asked for its socket. */
+const lastAsked = (world) => until(() => world.asked, 'the id of the request')
 
 /** c: a User has no way there. */
 export async function wrongRole(world) {

@@ -28,6 +28,7 @@ export async function itsMe(desk, phone) {
   await desk.showToken.waitFor()
   const shown = await until(() => desk.marks.get('Show Token'), 'the time of Show Token')
   world.figures.note('tap → web', shown - phone.tapped)
+  await phone.heading('Confirmed. Go back to your computer.').waitFor() // it has kept its answer
   return shown - phone.tapped
 }
 

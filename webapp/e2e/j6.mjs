@@ -25,6 +25,9 @@ async function withPassword(desk, person, press, there) {
 
 const reauthentication = { status: 403, call: /^POST \/v1\/(recovery|pairings|session\/recover)/ }
 
+/** What stands above the forms is there, so that nothing moves under a click any more. */
+const settled = (desk) => desk.page.getByText('You have no passkey.').waitFor()
+
 /** Pairs a new phone with the permission that the page shows; the one lost before says that it was removed. */
 async function pairNew(world, person, lost) {
   const { desk } = person
@@ -73,6 +76,7 @@ async function byCode(world, person) {
   await world.step("J6A.1 I can't use my phone, a recovery code", () => world.meant([reauthentication, { status: 422, call: /codes\/use$/ }], async () => {
     lost = await lose(world, person)
     await page.getByText(person.phone).waitFor()
+    await settled(desk)
     await desk.look('S20 ways back')
     const wrong = page.getByText('That is not one of your unused recovery codes. 9 tries left.')
     await field.fill('AAAAA-AAAAA')
@@ -86,6 +90,7 @@ async function byCode(world, person) {
   }))
   await world.step('J6A.2 the new phone', () => world.meant([reauthentication], () => pairNew(world, person, lost)))
   await world.step('J6A.3 the used code again; 9 of 10 left; all admins are told', () => world.meant([reauthentication, { status: 422, call: /codes\/use$/ }], async () => {
+    await settled(desk)
     await field.fill(code)
     const refused = page.getByText('That is not one of your unused recovery codes.')
     await withPassword(desk, person, use, refused)
@@ -102,6 +107,7 @@ async function byCode(world, person) {
   }))
   await world.step('J6A.4 ten wrong codes pause recovery and nothing else', () => world.meant([reauthentication, { status: 422, call: /codes\/use$/ }, { status: 429, call: /codes\/use$/ }], async () => {
     await desk.goto('/recovery')
+    await settled(desk)
     const paused = page.getByText('Too many wrong recovery codes.')
     const wrong = page.getByText('That is not one of your unused recovery codes.')
     for (let tries = 0; !(await paused.isVisible()); tries++) {
@@ -140,6 +146,7 @@ async function view(world, person) {
 /** Asks Cleo and gives the three words. */
 async function ask(desk, person, helper) {
   const { page } = desk
+  await settled(desk)
   await page.getByLabel('Whom do you ask?').selectOption({ label: helper.name })
   await page.getByLabel('What happened').fill('It fell into the sea')
   const waiting = page.getByRole('heading', { name: `Waiting for ${helper.name}` })
@@ -198,6 +205,7 @@ async function byColleague(world, person, helper) {
     await phone.page.getByRole('textbox').fill(code)
     await phone.page.getByRole('button', { name: /^It's me! Approve/ }).click()
     await there.getByText(`Approved. ${person.name} may pair one new phone within an hour.`).first().waitFor()
+    await phone.heading('Confirmed. Go back to your computer.').waitFor()
     await phone.lock()
   }))
   await world.step('J6B.4 the new phone; the old one cannot answer any more', () => world.meant([reauthentication], () => pairNew(world, person, lost)))
@@ -245,8 +253,8 @@ async function byOperator(world, person) {
     await lost.lock()
     await page.goto('about:blank') // the same page with another fragment would not be loaded anew
     await page.goto(await link())
-    same(new URL(page.url()).hash, '', 'the secret of the link is still in the address')
     await page.getByText(`Signed in as ${person.name}.`).waitFor()
+    same(new URL(page.url()).hash, '', 'the secret of the link is still in the address')
     await desk.look('S20 the operator’s link')
     const picture = page.getByRole('img', { name: /Pairing code as picture/ })
     await withPassword(desk, person, () => desk.button('Use this link').click(), picture)

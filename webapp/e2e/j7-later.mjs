@@ -14,6 +14,7 @@ const hint = (token) => token.slice(-4)
 async function section(desk) {
   await desk.goto('/settings/workspace/idp')
   await desk.button('View Token').waitFor()
+  await desk.settled()
 }
 
 /** The token that is shown, kept; the dialog is closed. */

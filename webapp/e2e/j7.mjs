@@ -33,6 +33,7 @@ async function close(desk) {
 async function section(desk) {
   await desk.goto('/settings/workspace/idp')
   await desk.button('View Token').waitFor()
+  await desk.settled()
 }
 
 export async function j7(world, person) {

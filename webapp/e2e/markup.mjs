@@ -55,6 +55,7 @@ export async function markedUp(world) {
     await clean(phone.page, 'in the request on the phone')
     await phone.look('M5 request with markup')
     await phone.yes.click()
+    await phone.heading('Confirmed. Go back to your computer.').waitFor()
     await desk.showToken.waitFor()
     must(/^cs_scim_/.test(await desk.token()), 'no token')
     await page.keyboard.press('Escape')

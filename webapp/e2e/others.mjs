@@ -63,6 +63,7 @@ export async function others(world) {
   }))
   await world.step('German', async () => {
     const context = await world.browser.newContext({ locale: 'de-DE', storageState: await desk.context.storageState(), viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce' })
+    context.setDefaultTimeout(60_000)
     await world.watch.context(context, 'a German desktop')
     const page = await context.newPage()
     await page.goto(`${world.told.console}/settings/workspace/idp`)

@@ -52,7 +52,7 @@ async function measured(world, context, name, address, ready, act) {
   await world.watch.context(context, name)
   await context.addInitScript(observe)
   const page = await context.newPage()
-  page.setDefaultTimeout(30_000)
+  page.setDefaultTimeout(60_000) // a slow machine is no fault
   const began = performance.now()
   await page.goto(address)
   await ready(page).waitFor()

@@ -92,9 +92,13 @@ export class Desk {
     same(await tab.getAttribute('aria-selected'), 'true', 'IDP Settings selected')
   }
 
+  /** The tab IDP Settings has what stands above its buttons, so that nothing moves under a click any more. */
+  settled(title = 'Single sign-on') { return this.page.getByRole('heading', { name: title, level: 3 }).waitFor() }
+
   /** Presses View Token and waits for the dialog; notes how long it took to be there. */
   async viewToken() {
     const { page, world } = this
+    await this.settled()
     await page.evaluate(() => { window.e2eDialogAfter = undefined })
     this.marks.delete('Show Token')
     await this.button('View Token').click()

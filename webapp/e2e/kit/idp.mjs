@@ -66,5 +66,6 @@ export async function confirmed(desk, phone) {
   if (await field.isVisible()) await field.fill(await desk.code())
   await phone.yes.click()
   await desk.waiting.waitFor({ state: 'hidden' })
+  await phone.heading('Confirmed. Go back to your computer.').waitFor() // it has kept its answer; before that it would ask again when it is opened
   await phone.lock()
 }

@@ -51,6 +51,7 @@ export class Watch {
     const text = message.text()
     if (text.startsWith('Failed to load resource: ')) return // judged by its answer, or by its failing
     if (text === 'Service Worker registration blocked by Playwright') return // the computers of a story do without the console's
+    if (/^WebSocket connection to .*WebSocket is closed before the connection is established/.test(text)) return // by its own page, which was left so soon
     if (/^WebSocket connection to /.test(text) && this.#meant.some((m) => m.network)) return
     if (this.#meant.some((m) => m.console?.test(text))) return
     this.fault(`${name}: console ${message.type()}: ${text} (${message.location().url}:${message.location().lineNumber})`)
