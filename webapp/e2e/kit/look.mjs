@@ -34,17 +34,18 @@ export class Look {
     this.seen.set(name, own.width < 700)
     if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe)
     for (const width of widths) {
-      await page.setViewportSize({ width, height: width < 700 ? 844 : 800 })
+      const size = { width, height: width < 700 ? 844 : 800 }
+      await page.setViewportSize(size)
       for (const colorScheme of ['light', 'dark']) {
         await page.emulateMedia({ colorScheme })
         await this.#check(page, `${name}, ${colorScheme}, ${width} px`, width === own.width || width === narrowest)
         const whole = width > 700 && (await page.locator('dialog[open]').count()) === 0 // below the fold, too
-        await page.screenshot({ path: join(this.folder, fileOf(name, colorScheme, width)), fullPage: whole })
+        await picture(page, size, { path: join(this.folder, fileOf(name, colorScheme, width)), fullPage: whole })
       }
     }
     await page.emulateMedia({ colorScheme: 'light' })
     await page.setViewportSize(own)
-    await drawing(page, own)
+    await picture(page, own, { clip: { x: 0, y: 0, width: 1, height: 1 } }) // it draws in that size, too
     this.spent += performance.now() - began
   }
 
@@ -79,16 +80,18 @@ export class Look {
 }
 
 /**
- * Sees to it that a page draws. Now and then this browser makes no frame any more for a page whose size was changed: scripts run, but a click
- * waits for the element to stand still, for ever. Being changed and brought to the front again wakes it.
+ * A picture of a page of this size. Now and then this browser makes no frame any more for a page whose size was changed: scripts run, but a picture,
+ * or a click that waits for the element to stand still, is waited for in vain. Being changed and brought to the front again wakes it.
  */
-async function drawing(page, own) {
-  for (let tries = 0; tries < 5; tries++) {
-    const drawn = await page.screenshot({ clip: { x: 0, y: 0, width: 1, height: 1 }, timeout: 10_000 }).then(() => true, () => false)
-    if (drawn) return
-    console.log(`e2e: the browser draws nothing at ${new URL(page.url()).pathname}, woken for the ${tries + 1}. time`)
-    await page.setViewportSize({ width: own.width, height: own.height - 20 })
-    await page.bringToFront()
-    await page.setViewportSize(own)
-  }
+async function picture(page, size, options) {
+  for (let tries = 1; ; tries++)
+    try {
+      return await page.screenshot({ ...options, timeout: 15_000 })
+    } catch (error) {
+      if (tries === 5) throw error
+      console.log(`e2e: the browser draws nothing of ${new URL(page.url()).pathname} and is woken (${tries})`)
+      await page.setViewportSize({ width: size.width, height: size.height - 20 })
+      await page.bringToFront()
+      await page.setViewportSize(size)
+    }
 }
