@@ -7,10 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/countersign/countersign/internal/actor"
 	"github.com/countersign/countersign/internal/apitest"
 	"github.com/countersign/countersign/internal/confirm"
-	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/ident"
 	"github.com/countersign/countersign/internal/phonesim"
 	"github.com/countersign/countersign/internal/workspace"
@@ -114,15 +112,7 @@ func TestA02_ARelayedRequestShowsWhereItIsFrom(t *testing.T) {
 		apitest.Each(t, func(t *testing.T, w *apitest.World) {
 			ana := w.Workspace("acme")
 			phone := w.Phone(ana)
-			w.InTx(func(tx database.Tx) error {
-				ws, err := workspace.Find(tx.DB, ana.Workspace)
-				if err != nil {
-					return err
-				}
-				rules := ws.Rules()
-				rules.SameNetwork = true
-				return w.Workspaces.SetRules(tx, actor.Actor{Kind: actor.Operator, Workspace: ana.Workspace, Name: "test"}, ana.Workspace, rules)
-			})
+			w.Rules(ana, func(r *workspace.Rules) { r.SameNetwork = true })
 			v := ask(t, w, ana)
 			req, err := phone.Signed()
 			if err != nil {

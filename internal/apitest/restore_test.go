@@ -156,15 +156,7 @@ func TestWhatARestoreBringsBackWaitsForTheOperator(t *testing.T) {
 // keeps adds a passkey to by, in a workspace that lets passkeys confirm.
 func keeps(t *testing.T, w *apitest.World, by actor.Actor) *softkey.Key {
 	t.Helper()
-	w.InTx(func(tx database.Tx) error {
-		ws, err := workspace.Find(tx.DB, by.Workspace)
-		if err != nil {
-			return err
-		}
-		rules := ws.Rules()
-		rules.Passkeys = true
-		return w.Workspaces.SetRules(tx, actor.Actor{Kind: actor.Operator, Workspace: by.Workspace, Name: "test"}, by.Workspace, rules)
-	})
+	w.Rules(by, func(r *workspace.Rules) { r.Passkeys = true })
 	key := softkey.New(apitest.PublicURL, "localhost")
 	whose := passkeys.Owner{Workspace: by.Workspace, Person: by.Person, Name: by.Name, Login: by.Name}
 	begun, err := w.Signin.Passkeys.BeginAdd(w.Ctx, by, whose)

@@ -120,6 +120,20 @@ func (w *World) Workspace(slug string) actor.Actor {
 	return w.Session(owner)
 }
 
+// Rules changes the rules of by's workspace without asking anybody.
+func (w *World) Rules(by actor.Actor, change func(*workspace.Rules)) {
+	w.T.Helper()
+	w.InTx(func(tx database.Tx) error {
+		ws, err := workspace.Find(tx.DB, by.Workspace)
+		if err != nil {
+			return err
+		}
+		r := ws.Rules()
+		change(&r)
+		return w.Workspaces.SetRules(tx, actor.Actor{Kind: actor.Operator, Workspace: by.Workspace, Name: "test"}, by.Workspace, r)
+	})
+}
+
 // Colleague makes one more person in by's workspace, signed in.
 func (w *World) Colleague(by actor.Actor, name string, role directory.Role) actor.Actor {
 	w.T.Helper()

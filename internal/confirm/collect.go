@@ -73,10 +73,7 @@ func (s *Service) Spend(tx database.Tx, by actor.Actor, id, action, resource str
 // SpendWith is Spend for an action with parameters: params is what the caller means to be done, and has to be what the phone signed.
 func (s *Service) SpendWith(tx database.Tx, by actor.Actor, id, action, resource string, params []byte) error {
 	c, err := s.spend(tx, by, id, action, resource)
-	if err == nil && !sameParams(c.Params, params) {
-		err = ErrRequired
-	}
-	return err
+	return withParams(c, params, err)
 }
 
 // Perform is Spend in a transaction of its own, for an action whose entry says all that there is to do. params is what the caller means to be
@@ -102,17 +99,31 @@ func (s *Service) PerformWhere(ctx context.Context, by actor.Actor, id, action, 
 		if err := allowed(tx); err != nil {
 			return err
 		}
-		return s.SpendWith(tx, by, id, action, resource, params)
+		c, err := s.spendLocked(tx, by, id, action, resource)
+		return withParams(c, params, err)
 	})
 }
 
+// withParams refuses what was signed with other parameters.
+func withParams(c Confirmed, params []byte, err error) error {
+	if err == nil && !sameParams(c.Params, params) {
+		err = ErrRequired
+	}
+	return err
+}
+
 func (s *Service) spend(tx database.Tx, by actor.Actor, id, action, resource string) (Confirmed, error) {
+	if err := s.lockFor(tx, by, id); err != nil {
+		return Confirmed{}, err
+	}
+	return s.spendLocked(tx, by, id, action, resource)
+}
+
+// spendLocked is spend after lockFor.
+func (s *Service) spendLocked(tx database.Tx, by actor.Actor, id, action, resource string) (Confirmed, error) {
 	act, known := s.actions[action]
 	if id == "" || !known || act.collect || by.Key != "" {
 		return Confirmed{}, ErrRequired
-	}
-	if err := s.lockFor(tx, by, id); err != nil {
-		return Confirmed{}, err
 	}
 	r, now, err := s.lockOwn(tx, by, id)
 	if errors.Is(err, fault.ErrNotFound) {
@@ -138,6 +149,9 @@ func (s *Service) spend(tx database.Tx, by actor.Actor, id, action, resource str
 // lockFor locks the workspace before all else where consuming the confirmation will write it. What a confirmation is about never changes, so
 // it is read without a lock.
 func (s *Service) lockFor(tx database.Tx, by actor.Actor, id string) error {
+	if id == "" {
+		return nil
+	}
 	var action string
 	err := tx.Model(&row{}).Where("id = ? AND workspace_id = ?", id, by.Workspace).Limit(1).Pluck("action", &action).Error
 	if err != nil || !s.actions[action].Locks {

@@ -50,7 +50,7 @@ func newPasskeys(t *testing.T, w *apitest.World) *passkeys {
 	p.ben = w.Colleague(p.ana, "ben", directory.SuperAdmin)
 	p.phone = w.Phone(p.ana)
 	w.Phone(p.ben)
-	rules(t, w, p.ana, func(r *workspace.Rules) { r.Passkeys = true })
+	w.Rules(p.ana, func(r *workspace.Rules) { r.Passkeys = true })
 	p.key, p.kept = addPasskey(t, w, p.ana)
 	p.bens, _ = addPasskey(t, w, p.ben)
 	w.Offset.Advance(24 * time.Hour)
@@ -156,7 +156,7 @@ func TestAPasskeyIsNotAskedEverywhere(t *testing.T) {
 			"where two admins do it": {func(r *workspace.Rules) { r.TwoAdmins = true }, nil},
 			"from another network":   {func(r *workspace.Rules) { r.SameNetwork = true }, func(a *actor.Actor) { a.IP = "198.51.100.9" }},
 		} {
-			rules(t, w, p.ana, func(r *workspace.Rules) {
+			w.Rules(p.ana, func(r *workspace.Rules) {
 				r.Passkeys, r.TwoAdmins, r.SameNetwork = true, false, false
 				c.rules(r)
 			})
@@ -169,7 +169,7 @@ func TestAPasskeyIsNotAskedEverywhere(t *testing.T) {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
-		rules(t, w, p.ana, func(r *workspace.Rules) { r.Passkeys, r.TwoAdmins, r.SameNetwork = true, false, false })
+		w.Rules(p.ana, func(r *workspace.Rules) { r.Passkeys, r.TwoAdmins, r.SameNetwork = true, false, false })
 
 		none := w.Colleague(p.ana, "cleo", directory.Admin)
 		w.Phone(none)
@@ -297,7 +297,7 @@ func TestEvidenceOfAPasskeyIsVerifiedAgainAtPayout(t *testing.T) {
 				return exec("UPDATE passkeys SET created_at = (SELECT created_at FROM confirmations WHERE id = ?) WHERE id = ?", id, p.kept.ID)
 			}, confirm.ErrNoSignature},
 			{"a policy that takes no passkeys any more", func(string) error {
-				rules(t, w, p.ana, func(r *workspace.Rules) { r.Passkeys = false })
+				w.Rules(p.ana, func(r *workspace.Rules) { r.Passkeys = false })
 				return nil
 			}, confirm.ErrPasskey},
 			{"a passkey that was removed", func(string) error { return w.Signin.Passkeys.Remove(w.Ctx, p.ana, p.kept.ID) }, confirm.ErrNoSignature},
@@ -309,7 +309,7 @@ func TestEvidenceOfAPasskeyIsVerifiedAgainAtPayout(t *testing.T) {
 			if _, err := w.Confirms.Collect(w.Ctx, p.ana, v.ID); !errors.Is(err, c.err) {
 				t.Errorf("%s: %v", c.what, err)
 			}
-			rules(t, w, p.ana, func(r *workspace.Rules) { r.Passkeys = true })
+			w.Rules(p.ana, func(r *workspace.Rules) { r.Passkeys = true })
 			if err := exec("UPDATE passkeys SET created_at = ? WHERE id = ?", p.kept.CreatedAt, p.kept.ID); err != nil {
 				t.Fatal(err)
 			}

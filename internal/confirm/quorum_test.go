@@ -32,7 +32,7 @@ func withTwo(t *testing.T, do func(t *testing.T, w *two)) {
 		w.ana = w.Workspace("acme")
 		w.cleo, w.dora = w.Colleague(w.ana, "cleo", directory.SuperAdmin), w.Colleague(w.ana, "dora", directory.User)
 		w.anas, w.cleos, w.doras = w.Phone(w.ana), w.Phone(w.cleo), w.Phone(w.dora)
-		rules(t, world, w.ana, func(r *workspace.Rules) { r.TwoAdmins, r.Mode = true, workspace.TapOnly })
+		world.Rules(w.ana, func(r *workspace.Rules) { r.TwoAdmins, r.Mode = true, workspace.TapOnly })
 		do(t, w)
 	})
 }
@@ -220,7 +220,7 @@ func TestTheDatabaseItselfCountsTheApprovals(t *testing.T) {
 		if _, err := w.cleos.Approve(v.ID, v.Code); err != nil {
 			t.Fatal(err)
 		}
-		rules(t, w.World, w.ana, func(r *workspace.Rules) { r.TwoAdmins = false })
+		w.World.Rules(w.ana, func(r *workspace.Rules) { r.TwoAdmins = false })
 		other := w.cleo
 		tap, _, err := w.Confirms.Ask(w.Ctx, other, w.reveal)
 		if err != nil {

@@ -265,7 +265,7 @@ func TestATokenIsShownOnceWhereThePolicySaysSo(t *testing.T) {
 	apitest.Each(t, func(t *testing.T, w *apitest.World) {
 		ana := w.Workspace("acme")
 		phone := w.Phone(ana)
-		rules(t, w, ana, func(r *workspace.Rules) { r.ShowOnce = true })
+		w.Rules(ana, func(r *workspace.Rules) { r.ShowOnce = true })
 		first := confirmed(t, w, ana, phone, confirm.Ask{Action: confirm.RevealToken})
 		if _, err := w.Confirms.Collect(w.Ctx, ana, first.ID); err != nil {
 			t.Fatal(err)
@@ -278,23 +278,9 @@ func TestATokenIsShownOnceWhereThePolicySaysSo(t *testing.T) {
 		}
 		_, _, err = w.Confirms.Ask(w.Ctx, ana, confirm.Ask{Action: confirm.RevealToken})
 		refused(t, confirm.ErrShownOnce, err)
-		rules(t, w, ana, func(r *workspace.Rules) { r.ShowOnce = false })
+		w.Rules(ana, func(r *workspace.Rules) { r.ShowOnce = false })
 		if _, _, err = w.Confirms.Ask(w.Ctx, ana, confirm.Ask{Action: confirm.RevealToken}); err != nil {
 			t.Error(err)
 		}
-	})
-}
-
-// rules changes the workspace's rules without asking anybody.
-func rules(t *testing.T, w *apitest.World, by actor.Actor, change func(*workspace.Rules)) {
-	t.Helper()
-	w.InTx(func(tx database.Tx) error {
-		ws, err := workspace.Find(tx.DB, by.Workspace)
-		if err != nil {
-			return err
-		}
-		r := ws.Rules()
-		change(&r)
-		return w.Workspaces.SetRules(tx, actor.Actor{Kind: actor.Operator, Workspace: by.Workspace, Name: "test"}, by.Workspace, r)
 	})
 }

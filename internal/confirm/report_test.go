@@ -33,7 +33,7 @@ func TestARequestThatThePersonDoesNotKnowIsALever(t *testing.T) {
 				cleo := w.Colleague(ana, "cleo", directory.Admin)
 				dora := w.Colleague(ana, "dora", directory.User)
 				phone := w.Phone(ana)
-				rules(t, w, ana, func(r *workspace.Rules) { r.FreezeOnReport = freeze })
+				w.Rules(ana, func(r *workspace.Rules) { r.FreezeOnReport = freeze })
 				v, waiting, approved := ask(t, w, ana), ask(t, w, elsewhere(ana)), elsewhere(ana)
 				third := ask(t, w, approved)
 				if _, err := phone.Approve(third.ID, third.Code); err != nil {
@@ -150,7 +150,7 @@ func TestAReportComesLateAndStillCounts(t *testing.T) {
 				ana := w.Workspace("acme")
 				p := w.Phone(ana)
 				second := w.PhoneWith(ana, func(database.Tx) error { return nil }, "")
-				rules(t, w, ana, func(r *workspace.Rules) { r.FreezeOnReport = true })
+				w.Rules(ana, func(r *workspace.Rules) { r.FreezeOnReport = true })
 				v := ask(t, w, ana)
 				tc.before(t, w, ana, p, second, v)
 				other := ask(t, w, elsewhere(ana))
@@ -252,7 +252,7 @@ func TestAnswersFromAnotherNetworkAreRefusedWhereThePolicySaysSo(t *testing.T) {
 			apitest.Each(t, func(t *testing.T, w *apitest.World) {
 				ana := w.Workspace("acme")
 				p := w.Phone(ana)
-				rules(t, w, ana, func(r *workspace.Rules) { r.SameNetwork = tc.rule })
+				w.Rules(ana, func(r *workspace.Rules) { r.SameNetwork = tc.rule })
 				v := ask(t, w, ana)
 				req, err := p.Signed()
 				if err != nil {
@@ -280,7 +280,7 @@ func TestALockEndsByTimeByAColleagueOrByTheOperator(t *testing.T) {
 		ana := w.Workspace("acme")
 		cleo := w.Colleague(ana, "cleo", directory.SuperAdmin)
 		phone, cleos := w.Phone(ana), w.Phone(cleo)
-		rules(t, w, ana, func(r *workspace.Rules) { r.Mode = workspace.AlwaysCode })
+		w.Rules(ana, func(r *workspace.Rules) { r.Mode = workspace.AlwaysCode })
 		lock := func() *fault.Error {
 			t.Helper()
 			for n := range 10 {

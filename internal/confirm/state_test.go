@@ -62,15 +62,9 @@ func newMachine(rt *rapid.T, w *apitest.World, slug string) *machine {
 	s.owner = w.Workspace(slug)
 	s.by = w.Colleague(s.owner, "ben", directory.SuperAdmin)
 	s.m.two, s.m.freeze, s.m.passkeys = rapid.IntRange(0, 2).Draw(rt, "two admins") == 0, rapid.Bool().Draw(rt, "freeze"), rapid.Bool().Draw(rt, "passkeys")
-	w.InTx(func(tx database.Tx) error {
-		ws, err := workspace.Find(tx.DB, s.owner.Workspace)
-		if err != nil {
-			return err
-		}
-		r := ws.Rules()
+	w.Rules(s.owner, func(r *workspace.Rules) {
 		r.Mode = rapid.SampledFrom([]workspace.Policy{workspace.RiskBased, workspace.AlwaysCode, workspace.TapOnly}).Draw(rt, "policy")
 		r.TwoAdmins, r.FreezeOnReport, r.Passkeys = s.m.two, s.m.freeze, s.m.passkeys
-		return w.Workspaces.SetRules(tx, actor.Actor{Kind: actor.Operator, Workspace: ws.ID, Name: "test"}, ws.ID, r)
 	})
 	if s.m.two {
 		s.settle()

@@ -34,9 +34,7 @@ func forecast(f facts, last Cycle) *Forecast {
 }
 
 func (o *Forecast) infer(code, format string, args ...any) {
-	s := sentence(code, format, args)
-	s.Inferred = true
-	o.Sentences = append(o.Sentences, s)
+	o.Sentences = append(o.Sentences, inferred(code, format, args))
 }
 
 func (o *Forecast) credentials(f facts) {

@@ -47,6 +47,13 @@ func sentence(code, format string, args []any) Sentence {
 	return s
 }
 
+// inferred is a sentence of what no row states.
+func inferred(code, format string, args []any) Sentence {
+	s := sentence(code, format, args)
+	s.Inferred = true
+	return s
+}
+
 // Health is what can be told of a workspace's synchronisation.
 type Health struct {
 	State        State
@@ -296,9 +303,7 @@ func (h *Health) say(code, format string, args ...any) {
 }
 
 func (h *Health) infer(code, format string, args ...any) {
-	s := sentence(code, format, args)
-	s.Inferred = true
-	h.Sentences = append(h.Sentences, s)
+	h.Sentences = append(h.Sentences, inferred(code, format, args))
 }
 
 func (h *Health) who() string {

@@ -96,8 +96,8 @@ function useDecide() {
   const dialogs = useDialogs()
   return (mine: PolicyRules, theirs: PolicyRules) => {
     const of = (rules: PolicyRules): [string, string | boolean][] => [
-      [t('console.policy.mode'), t(modes.find(({ value }) => value === rules.mode)?.name ?? 'console.policy.risk')],
-      [t('console.policy.pending'), t('console.policy.minutes', { count: rules.pending_seconds / 60 })],
+      [t('console.policy.mode'), modeOf(t, rules)],
+      [t('console.policy.pending'), pendingOf(t, rules)],
       [t('console.policy.lifetime'), lifetimeOf(t, rules)],
       ...switches.map((name): [string, boolean] => [t(ruleKeys[name].name), rules[name]]),
     ]
@@ -197,13 +197,17 @@ function Rules({ policy }: { policy: Policy }) {
 /** What a rule was and will be, where that is more than on or off. */
 function fromTo(t: T, key: Key, was: PolicyRules, will: PolicyRules): string {
   const words: Partial<Record<Key, (rules: PolicyRules) => string>> = {
-    'console.policy.mode_changes': ({ mode }) => t(modes.find(({ value }) => value === mode)?.name ?? 'console.policy.risk'),
-    'console.policy.pending_changes': ({ pending_seconds }) => t('console.policy.minutes', { count: pending_seconds / 60 }),
+    'console.policy.mode_changes': (rules) => modeOf(t, rules),
+    'console.policy.pending_changes': (rules) => pendingOf(t, rules),
     'console.policy.lifetime_changes': (rules) => lifetimeOf(t, rules), 'console.policy.lifetime_off': (rules) => lifetimeOf(t, rules),
   }
   const say = words[key]
   return say ? `: ${say(was)} → ${say(will)}` : ''
 }
+
+const modeOf = (t: T, { mode }: PolicyRules) => t(modes.find(({ value }) => value === mode)?.name ?? 'console.policy.risk')
+
+const pendingOf = (t: T, { pending_seconds: seconds }: PolicyRules) => t('console.policy.minutes', { count: seconds / 60 })
 
 function lifetimeOf(t: T, { max_token_days: most }: PolicyRules): string {
   const known = lifetimes.find(({ days }) => days === most)
