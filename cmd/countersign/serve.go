@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -61,7 +60,7 @@ type serving struct {
 
 // serve runs the service until ctx ends.
 func (p *process) serve(cfg config.Config, how serving) (err error) {
-	defer runtime.KeepAlive(untouched())
+	govern()
 	l, err := listen(cfg)
 	if err != nil {
 		return err

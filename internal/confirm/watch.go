@@ -2,6 +2,9 @@ package confirm
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -50,10 +53,12 @@ func (s *Service) within(ctx context.Context, what string, do func(context.Conte
 // polled is what the safety poll knows of a row that somebody here waits for.
 type polled struct{ version, round int64 }
 
-// pollRow is all that the poll reads: there may be tens of thousands.
-type pollRow struct {
-	ID      string
-	Version int64
+// pollRows reads where rows stand, each by its place in the array that is asked for; 0 for one that is gone. There may be tens of thousands, in each
+// round: they are asked for in one argument, and nothing comes back that is known.
+var pollRows = map[string]string{
+	database.SQLite: "SELECT k.key, COALESCE(c.version, 0) FROM json_each(?) k LEFT JOIN confirmations c ON c.id = k.value",
+	database.Postgres: `SELECT k.n - 1, COALESCE(c.version, 0) FROM json_array_elements_text((SELECT ?::json)) WITH ORDINALITY AS k (id, n)
+		LEFT JOIN confirmations c ON c.id = k.id`,
 }
 
 // poll publishes what changed without having been heard of.
@@ -70,18 +75,49 @@ func (s *Service) poll(ctx context.Context, seen map[string]polled, round int64)
 		}
 	}
 	for part := range slices.Chunk(ids, 1000) {
-		var rows []pollRow
-		if err := s.DB.Read(ctx).Model(&row{}).Select("id, version").Where("id IN ?", part).Find(&rows).Error; err != nil {
+		if err := s.pollPart(ctx, part, seen, round); err != nil {
 			return err
-		}
-		for _, r := range rows {
-			if p, waited := seen[r.ID]; waited && p.version != r.Version {
-				seen[r.ID] = polled{r.Version, round} // the key stays the hub's own text
-				s.Hub.Publish(Topic(r.ID), r.Version)
-			}
 		}
 	}
 	return nil
+}
+
+func (s *Service) pollPart(ctx context.Context, ids []string, seen map[string]polled, round int64) error {
+	asked, err := json.Marshal(ids)
+	if err != nil {
+		return err
+	}
+	rows, err := s.DB.Read(ctx).Raw(pollRows[s.DB.Dialect], string(asked)).Rows()
+	if err != nil {
+		return err
+	}
+	changed, err := differing(rows, ids, seen)
+	if err != nil {
+		return err
+	}
+	for id, version := range changed { // nobody is told while the connection is held
+		seen[id] = polled{version, round} // the key stays the hub's own text
+		s.Hub.Publish(Topic(id), version)
+	}
+	return nil
+}
+
+// differing reads the rows whose version is not the one that was seen, and those that are gone.
+func differing(rows *sql.Rows, ids []string, seen map[string]polled) (changed map[string]int64, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	var n, version int64
+	for rows.Next() {
+		if err := rows.Scan(&n, &version); err != nil {
+			return nil, err
+		}
+		if version == 0 || seen[ids[n]].version != version { // until who waits for what is gone has left
+			if changed == nil {
+				changed = map[string]int64{}
+			}
+			changed[ids[n]] = version
+		}
+	}
+	return changed, rows.Err()
 }
 
 // sweep writes down what time has ended. The reader sees it without this; the dialog that waits needs to hear it.

@@ -126,6 +126,7 @@ func (db *DB) openSQLite(ctx context.Context, file string) (err error) {
 		return fmt.Errorf("open %s: %w", file, err)
 	}
 	q.Add("_pragma", "query_only(1)")
+	q.Add("_pragma", "cache_size(-512)") // KiB for each reader, a quarter of SQLite's own: the system keeps the file's pages once for all
 	q.Del("_txlock")
 	read, err := newKeeping("file:" + uriPath.Replace(file) + "?" + q.Encode())
 	if err != nil {
