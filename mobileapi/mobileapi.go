@@ -35,10 +35,13 @@ type Deps struct {
 }
 
 // API is the door. Make it with New.
-type API struct{ Deps }
+type API struct {
+	Deps
+	waits httpkit.Waits
+}
 
 // New is the door.
-func New(d Deps) *API { return &API{d} }
+func New(d Deps) *API { return &API{Deps: d} }
 
 // Mount adds every route of the door to a group at /v1/device.
 func (a *API) Mount(g *gin.RouterGroup) {
@@ -170,7 +173,9 @@ func (a *API) pairing(c call) error {
 	}
 	ctx, cancel := until(c.Request.Context(), a.Stop)
 	defer cancel()
-	p, err := a.Devices.WaitPairingOf(ctx, c.Actor, c.Param("id"), c.Query("since"), wait)
+	may, done := a.waits.Hold(c.Actor.Device, wait)
+	defer done()
+	p, err := a.Devices.WaitPairingOf(ctx, c.Actor, c.Param("id"), c.Query("since"), may)
 	if err != nil {
 		return err
 	}

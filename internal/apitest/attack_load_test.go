@@ -233,6 +233,28 @@ func TestA22_WaitingCostsLittleAndNobodyStopsTheOthers(t *testing.T) {
 		if s := d.state(id); s != "pending" {
 			t.Errorf("the confirmation is %s", s)
 		}
+
+		// Twenty polls of a person are held, which is told by the others being answered before their time. The news reaches those who wait.
+		const polls = 25
+		replies, began := make(chan apitest.Reply, polls), time.Now()
+		for range polls {
+			go func() {
+				r, err := d.ana.Try("GET", "/v1/confirmations/"+id+"?wait=25&since_version=1000000", nil)
+				if err != nil {
+					t.Errorf("a poll: %v", err)
+				}
+				replies <- r
+			}()
+		}
+		if r := <-replies; r.Status != http.StatusOK || r.Text("state") != "pending" || time.Since(began) >= 25*time.Second {
+			t.Errorf("of %d polls the first is answered after %v: %d %s", polls, time.Since(began), r.Status, r.Body)
+		}
+		d.ana.Do("POST", "/v1/confirmations/"+id+"/cancel", map[string]string{})
+		for range polls - 1 {
+			if r := <-replies; r.Status != http.StatusOK {
+				t.Errorf("a poll: %d %s", r.Status, r.Body)
+			}
+		}
 	})
 }
 

@@ -118,6 +118,8 @@ var mutants = []mutant{
 		"SetWriteDeadline(time.Now().Add(writeWait))", "SetWriteDeadline(time.Now().Add(100 * writeWait))", edit{}},
 	{"A22", "compression is accepted", "internal/dialogapi/stream.go",
 		"WriteBufferPool: &buffers, Subprotocols", "WriteBufferPool: &buffers, EnableCompression: true, Subprotocols", edit{}},
+	{"A22", "as many calls are held open as somebody likes", "internal/httpkit/waits.go",
+		"if w.held[caller] >= mostHeld {", "if mostHeld == 0 {", edit{}},
 	{"A23", "a call's time is judged by the process's clock", "internal/device/request.go",
 		"now, err := s.DB.Now(ctx)", "now, err := s.Now(), error(nil)", edit{}},
 	{"A23", "a phone with a wrong clock is not told the right time", "internal/device/request.go",

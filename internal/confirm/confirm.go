@@ -177,6 +177,11 @@ type View struct {
 // Final says whether nothing can change any more.
 func (v View) Final() bool { return v.State != Pending && v.State != Approved }
 
+// EndedWithSession says whether it was cancelled because who asked is signed out, turned off or no admin any more.
+func (v View) EndedWithSession() bool {
+	return v.State == Cancelled && (v.Reason == SignedOut || v.Reason == Deactivated || v.Reason == RoleLost)
+}
+
 // row is the table confirmations.
 type row struct {
 	ID              string

@@ -84,7 +84,9 @@ func (a *API) showPairing(c *gin.Context, in signin.SignedIn) error {
 	if err != nil {
 		return err
 	}
-	p, err := a.Devices.WaitPairing(c.Request.Context(), in.Actor, id, c.Query("since"), time.Duration(wait)*time.Second)
+	may, done := a.waits.Hold(in.Actor.Person, time.Duration(wait)*time.Second)
+	defer done()
+	p, err := a.Devices.WaitPairing(c.Request.Context(), in.Actor, id, c.Query("since"), may)
 	if err != nil {
 		return err
 	}

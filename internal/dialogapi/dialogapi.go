@@ -43,6 +43,7 @@ type Deps struct {
 type API struct {
 	Deps
 	streams *streams
+	waits   httpkit.Waits
 }
 
 // New is the door.
@@ -113,7 +114,9 @@ func (a *API) show(c *gin.Context, by actor.Actor) error {
 	ctx, cancel := context.WithCancel(c.Request.Context())
 	defer cancel()
 	defer context.AfterFunc(a.streams.stopping, cancel)()
-	v, err := a.Confirms.Wait(ctx, by, c.Param("id"), since, min(time.Duration(wait)*time.Second, longest))
+	may, done := a.waits.Hold(by.Person, min(time.Duration(wait)*time.Second, longest))
+	defer done()
+	v, err := a.Confirms.Wait(ctx, by, c.Param("id"), since, may)
 	if err != nil {
 		return err
 	}

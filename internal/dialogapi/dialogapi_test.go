@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/countersign/countersign/internal/apitest"
+	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/phonesim"
 )
 
@@ -211,6 +212,59 @@ func TestAFourthDialogReplacesTheOldest(t *testing.T) {
 	})
 }
 
+func TestASocketEndsWithItsSession(t *testing.T) {
+	apitest.Doors(t, func(t *testing.T, s *apitest.Site) {
+		ana := s.Owner("acme")
+		phone := ana.Pair(phonesim.Options{})
+		waiting := func(b *apitest.Browser) (string, *websocket.Conn) {
+			id := b.Ask().Text("id")
+			c, _, err := b.Dial(id, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			next(t, c)
+			return id, c
+		}
+
+		cleo := colleague(t, s, ana, "cleo", "admin")
+		cleo.Pair(phonesim.Options{})
+		_, c := waiting(cleo)
+		person, _ := cleo.Do("GET", "/v1/session", nil).JSON["person"].(map[string]any)
+		if r := ana.Do("PATCH", "/v1/people/"+person["id"].(string), object{"role": "user"}); r.Status != http.StatusOK {
+			t.Fatalf("the role: %d %s", r.Status, r.Body)
+		}
+		if f := until(t, c, "cancelled"); f.Confirmation["reason"] != "role_lost" {
+			t.Errorf("without the role: %v", f.Confirmation["reason"])
+		}
+		closedWith(t, c, 4401)
+
+		_, c = waiting(ana)
+		if r := ana.Do("DELETE", "/v1/session", nil); r.Status != http.StatusNoContent {
+			t.Fatalf("signing out: %d %s", r.Status, r.Body)
+		}
+		if f := until(t, c, "cancelled"); f.Confirmation["reason"] != "signed_out" {
+			t.Errorf("signed out: %v", f.Confirmation["reason"])
+		}
+		closedWith(t, c, 4401)
+
+		// A session that is over by time alone has cancelled nothing. The next news is the last that its socket brings.
+		ana.SignIn("acme", "ana@acme.test")
+		hour := object{"idle_seconds": 3600, "life_seconds": 3600}
+		hour["confirmation_id"] = confirmed(t, s, ana, phone, object{"action": "session.limits", "params": object{"idle_seconds": 3600, "life_seconds": 3600}})
+		if r := ana.Do("PUT", "/v1/session-limits", hour); r.Status != http.StatusOK {
+			t.Fatalf("an hour: %d %s", r.Status, r.Body)
+		}
+		s.Offset.Advance(58 * time.Minute)
+		id, c := waiting(ana)
+		s.Offset.Advance(3 * time.Minute)
+		if _, err := phone.Open(s.Ctx, id); err != nil {
+			t.Fatal(err)
+		}
+		until(t, c, "pending")
+		closedWith(t, c, 4401)
+	})
+}
+
 func TestTheDialogHearsTheDeadline(t *testing.T) {
 	apitest.Doors(t, func(t *testing.T, s *apitest.Site) {
 		ana := s.Owner("acme")
@@ -224,6 +278,17 @@ func TestTheDialogHearsTheDeadline(t *testing.T) {
 		s.Offset.Advance(5 * time.Minute)
 		until(t, c, "expired")
 		closedWith(t, c, websocket.CloseNormalClosure)
+
+		// A row that is gone without a word, as after a restore, is missed by the safety poll.
+		id = ana.Ask().Text("id")
+		if c, _, err = ana.Dial(id, nil); err != nil {
+			t.Fatal(err)
+		}
+		next(t, c)
+		s.InTx(func(tx database.Tx) error {
+			return errors.Join(tx.Exec("DELETE FROM challenges WHERE confirmation_id = ?", id).Error, tx.Exec("DELETE FROM confirmations WHERE id = ?", id).Error)
+		})
+		closedWith(t, c, 4404)
 	})
 }
 

@@ -31,7 +31,7 @@ const (
 	pingEvery  = 20 * time.Second
 	pongWait   = 45 * time.Second
 	writeWait  = 5 * time.Second
-	recheck    = 30 * time.Second // how often the session behind a socket is looked at again
+	recheck    = 30 * time.Second // how often the session behind a socket is looked at again; after each snapshot it is at the clock's next tick
 	afterlife  = 70 * time.Second // beyond the confirmation's end: collect time and a margin
 	writers    = 8
 	perDialog  = 3
@@ -114,17 +114,18 @@ type socket struct {
 	partial   []byte // of a frame of the client's
 	fd        int32  // by which it is watched; 0: it has a goroutine that reads
 	admin     bool
+	beat      bool // a heartbeat is due
 
 	queued atomic.Bool // in the writers' queue already: one slot, the newest state wins
+	news   atomic.Bool // something has happened to its row: it has to be read
 	closed atomic.Bool
 	echoes atomic.Bool  // a ping of the client's is being answered
-	beat   bool         // a heartbeat is due
 	mu     sync.Mutex   // held while a frame is written
 	seen   atomic.Int64 // the version of the last frame
 	ponged atomic.Int64 // when it last showed that it lives
 
 	// Times since the process began to serve dialogs.
-	framed, pinged, checked, end int64
+	opened, framed, pinged, checked, end int64
 }
 
 func (m *streams) socketOf(id string, by actor.Actor, cookies []string, end time.Time) *socket {
@@ -221,7 +222,7 @@ func (m *streams) admit(s *socket) bool {
 	}
 	m.mu.Unlock()
 	if !full && len(same) >= perDialog {
-		oldest := slices.MinFunc(same, func(a, b *socket) int { return cmp.Compare(a.checked, b.checked) })
+		oldest := slices.MinFunc(same, func(a, b *socket) int { return cmp.Compare(a.opened, b.opened) })
 		m.close(oldest, closeReplaced, "replaced")
 	}
 	return !full
@@ -231,11 +232,11 @@ func (m *streams) admit(s *socket) bool {
 func (m *streams) start(s *socket, conn *websocket.Conn) {
 	now := m.since()
 	m.mu.Lock()
-	s.conn, s.framed, s.pinged, s.checked = conn, now, now, now
+	s.conn, s.opened, s.framed, s.pinged, s.checked = conn, now, now, now, now
 	s.ponged.Store(now)
 	s.heard = m.Hub.Call(s.topic, func(version int64) {
 		if version == 0 || version > s.seen.Load() { // an event is heard twice over a bus, and once more by the safety poll: one look is enough
-			m.enqueue(s)
+			m.look(s)
 		}
 	})
 	ended := m.ended
@@ -244,7 +245,7 @@ func (m *streams) start(s *socket, conn *websocket.Conn) {
 		m.close(s, websocket.CloseServiceRestart, "restart")
 		return
 	}
-	m.enqueue(s)
+	m.look(s)
 	m.tidy()
 	if m.ears == nil || m.ears.watch(s) != nil {
 		go m.read(s)
@@ -253,7 +254,13 @@ func (m *streams) start(s *socket, conn *websocket.Conn) {
 	}
 }
 
-// enqueue asks for a look at the row; asked again before it happens, it is one look.
+// look asks for a look at the row; asked again before it happens, it is one look.
+func (m *streams) look(s *socket) {
+	s.news.Store(true)
+	m.enqueue(s)
+}
+
+// enqueue asks a writer to serve a socket.
 func (m *streams) enqueue(s *socket) {
 	if s.closed.Load() || !s.queued.CompareAndSwap(false, true) {
 		return
@@ -331,7 +338,7 @@ type frame struct {
 	ServerTime   *time.Time        `json:"server_time,omitempty"`
 }
 
-// serve reads the row and sends what is new; the code never travels here.
+// serve sends what is due: what is new in the row, or else a heartbeat.
 func (m *streams) serve(s *socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -340,30 +347,54 @@ func (m *streams) serve(s *socket) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), writeWait)
 	defer cancel()
-	v, err := m.Confirms.Glance(ctx, s.by(), s.id())
-	switch {
-	case errors.Is(err, fault.ErrNotFound):
-		m.close(s, closeGone, "gone")
-		return
-	case err != nil:
-		m.Log.Error("dialog", "err", err)
-		m.close(s, websocket.CloseInternalServerErr, "internal")
-		return
+	told, err := false, error(nil)
+	if s.news.Swap(false) {
+		told, err = m.tell(ctx, s)
 	}
-	if v.Version > s.seen.Load() {
-		v.Code = ""
-		b := present(v)
-		if !m.send(s, frame{T: "snapshot", Confirmation: &b}) {
-			return
-		}
-		s.seen.Store(v.Version)
-		if v.Final() {
-			m.close(s, websocket.CloseNormalClosure, string(v.State))
-		}
-	} else if s.beat {
-		m.send(s, frame{T: "hb", ServerTime: &v.ServerTime})
+	if err == nil && !told && s.beat {
+		err = m.heartbeat(ctx, s)
 	}
 	s.beat = false
+	switch {
+	case err == nil:
+	case errors.Is(err, fault.ErrNotFound):
+		m.close(s, closeGone, "gone")
+	default:
+		m.Log.Error("dialog", "err", err)
+		m.close(s, websocket.CloseInternalServerErr, "internal")
+	}
+}
+
+// tell reads the row and sends it if it is newer than what was sent; the code never travels here.
+func (m *streams) tell(ctx context.Context, s *socket) (told bool, err error) {
+	v, err := m.Confirms.Glance(ctx, s.by(), s.id())
+	if err != nil || v.Version <= s.seen.Load() {
+		return false, err
+	}
+	v.Code = ""
+	b := present(v)
+	if !m.send(s, frame{T: "snapshot", Confirmation: &b}) {
+		return true, nil
+	}
+	first := s.seen.Swap(v.Version) == 0
+	switch {
+	case v.Final() && v.EndedWithSession():
+		m.close(s, closeSession, "session ended")
+	case v.Final():
+		m.close(s, websocket.CloseNormalClosure, string(v.State))
+	case !first: // who waits is looked at again as well, at the clock's next tick: not in the way of the frame
+		s.checked = m.since() - int64(recheck)
+	}
+	return true, nil
+}
+
+// heartbeat shows that the dialog is not forgotten. It reads no row: whatever happens to one is heard, or found by the safety poll.
+func (m *streams) heartbeat(ctx context.Context, s *socket) error {
+	now, err := m.Confirms.DB.Now(ctx)
+	if err == nil {
+		m.send(s, frame{T: "hb", ServerTime: &now})
+	}
+	return err
 }
 
 func (m *streams) send(s *socket, f frame) bool {
