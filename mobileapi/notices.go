@@ -2,6 +2,7 @@ package mobileapi
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,8 +24,11 @@ type noticeResponse struct {
 	CreatedAt time.Time      `json:"created_at"`
 }
 
-// notices is what the phone's person was told about phones and recovery, and that a replaced token is used still shortly before its end. No push
-// says it (wire.md §4), at most that there is something, so a phone looks when it is opened.
+// pushed are the kinds of notice that a phone is woken for.
+var pushed = []string{workspace.TokenOverlapEnding, workspace.TokenExpiring, "removal.held", "ownership.frozen"}
+
+// notices is what the phone's person was told about phones and recovery, and what a push has woken the phone for. No push says it (wire.md §4), at
+// most that there is something, so a phone looks when it is opened.
 func (a *API) notices(c call) error {
 	all, _, err := notice.Of(a.Devices.DB.Read(c.Request.Context()), c.Actor)
 	if err != nil {
@@ -32,7 +36,7 @@ func (a *API) notices(c call) error {
 	}
 	out := noticesResponse{Items: []noticeResponse{}}
 	for _, n := range all {
-		if about := strings.HasPrefix(n.Kind, "device.") || strings.HasPrefix(n.Kind, "recovery.") || n.Kind == workspace.TokenOverlapEnding; about && len(out.Items) < mostNotices {
+		if about := strings.HasPrefix(n.Kind, "device.") || strings.HasPrefix(n.Kind, "recovery.") || slices.Contains(pushed, n.Kind); about && len(out.Items) < mostNotices {
 			out.Items = append(out.Items, noticeResponse{ID: n.ID, Kind: n.Kind, Params: n.Params, CreatedAt: n.CreatedAt})
 		}
 	}

@@ -145,6 +145,7 @@ func New(d Deps) (*Domains, error) {
 		},
 		m.Signin.EndAll)
 	m.registerPeople()
+	m.Directory.OnUrgent(m.pushNews)
 	m.Directory.OnDemoted(func(tx database.Tx, by actor.Actor, p directory.Person, at time.Time) error {
 		if err := m.Confirms.Hold(tx, p.ID); err != nil {
 			return err

@@ -50,8 +50,20 @@ func (m *Domains) tellTokens(tx database.Tx, e workspace.Event) error {
 	if err := notice.Tell(tx, e.Workspace, others, kind, notice.Params(e.Params), e.At); err != nil {
 		return err
 	}
-	if until, ok := e.Params["until"].(time.Time); ok && kind == workspace.TokenOverlapEnding { // too late by mail, perhaps: somebody has to act now
+	until, ok := e.Params["until"].(time.Time)
+	switch {
+	case ok && kind == workspace.TokenOverlapEnding: // too late by mail, perhaps: somebody has to act now
 		return m.Confirms.PushNews(tx, e.Workspace, others, e.At, until)
+	case kind == workspace.TokenExpiring:
+		return m.pushNews(tx, e.Workspace, others, e.At)
 	}
 	return nil
+}
+
+// newsLife is how long a push is worth delivering that only says that there is something to read.
+const newsLife = 24 * time.Hour
+
+// pushNews wakes the phones of people who were told of something that should not wait until they open the console.
+func (m *Domains) pushNews(tx database.Tx, in string, people []string, now time.Time) error {
+	return m.Confirms.PushNews(tx, in, people, now, now.Add(newsLife))
 }

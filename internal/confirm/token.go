@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign/countersign/internal/actor"
 	"github.com/countersign/countersign/internal/database"
+	"github.com/countersign/countersign/internal/device"
 	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/httpkit"
 	"github.com/countersign/countersign/internal/workspace"
@@ -168,8 +169,11 @@ func showEnd(_ database.Tx, t workspace.Token, _ []byte) (string, error) {
 	return "End the overlap: the old token …" + t.Hint + " stops at once", nil
 }
 
-func showExtend(_ database.Tx, t workspace.Token, raw []byte) (string, error) {
+func showExtend(tx database.Tx, t workspace.Token, raw []byte) (string, error) {
 	p, err := read[extendParams](raw)
+	if err == nil {
+		err = workspace.CheckExtend(tx, t, p.more())
+	}
 	return "Let the old token …" + t.Hint + " work " + span(p.more()) + " more", err
 }
 
@@ -265,6 +269,9 @@ func showRegenerate(tx database.Tx, by actor.Actor, resource string, raw []byte)
 	}
 	if before != nil && !p.Exposed {
 		says += ". …" + before.Hint + ", replaced before, stops at once"
+	}
+	if reason := device.Plain(p.Reason); reason != "" {
+		says += ". Reason: " + reason
 	}
 	return says, nil
 }

@@ -5,10 +5,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/countersign/countersign/internal/actor"
 	"github.com/countersign/countersign/internal/apitest"
+	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/directory"
+	"github.com/countersign/countersign/internal/notice"
 	"github.com/countersign/countersign/internal/phonesim"
 	"github.com/countersign/countersign/internal/signin"
 )
@@ -183,6 +186,19 @@ func TestAPhoneIsToldWhatConcernsItsPerson(t *testing.T) {
 		phone := ben.Pair(phonesim.Options{})
 		cleo.Pair(phonesim.Options{})
 		want(t, ben.Do("POST", "/v1/recovery/requests", map[string]string{"approver_id": me(cleo)}), http.StatusCreated, "")
+		person, workspace := me(ben), ben.Do("GET", "/v1/session", nil).JSON["workspace"].(map[string]any)["id"].(string)
+		s.InTx(func(tx database.Tx) error {
+			now, err := tx.Now()
+			if err != nil {
+				return err
+			}
+			for i, kind := range []string{"removal.held", "token.viewed", "ownership.frozen", "token.expiring"} { // the second is for the console alone
+				if err := notice.Tell(tx, workspace, []string{person}, kind, nil, now.Add(time.Duration(i+1)*time.Second)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 		reply, err := phone.Do(s.Ctx, "GET", "/v1/device/notices", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -190,8 +206,15 @@ func TestAPhoneIsToldWhatConcernsItsPerson(t *testing.T) {
 		var got struct {
 			Items []struct{ Kind string } `json:"items"`
 		}
-		if err := reply.JSON(&got); err != nil || len(got.Items) != 2 || got.Items[0].Kind != "recovery.asked" || got.Items[1].Kind != "device.added" {
-			t.Errorf("%+v, %v", got, err)
+		if err := reply.JSON(&got); err != nil {
+			t.Fatal(err)
+		}
+		var kinds []string
+		for _, one := range got.Items {
+			kinds = append(kinds, one.Kind)
+		}
+		if want := []string{"token.expiring", "ownership.frozen", "removal.held", "recovery.asked", "device.added"}; !slices.Equal(kinds, want) {
+			t.Errorf("told %v, want %v", kinds, want)
 		}
 	})
 }

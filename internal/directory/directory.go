@@ -67,11 +67,15 @@ type Person struct {
 // Deactivated ends, in the transaction that deactivates or deletes p, what must not outlive it: sessions, phones, open confirmations.
 type Deactivated func(tx database.Tx, by actor.Actor, p Person, at time.Time) error
 
+// Urgent hears, in the transaction that writes their notice, that people are told of something that should not wait until they look.
+type Urgent func(tx database.Tx, workspace string, people []string, now time.Time) error
+
 // Service is the directory. Make it with New.
 type Service struct {
 	db            *database.DB
 	onDeactivated []Deactivated
 	onDemoted     []Deactivated
+	urgent        Urgent
 	witnesses     []witness
 	book          ruleBook
 	traces        []string
@@ -86,6 +90,9 @@ func New(db *database.DB, ends ...Deactivated) *Service {
 // OnDemoted runs f in the transaction in which somebody who goes on being active loses the rights of an admin. It is called while the service is
 // put together.
 func (s *Service) OnDemoted(f ...Deactivated) { s.onDemoted = append(s.onDemoted, f...) }
+
+// OnUrgent has f hear of a frozen ownership and of held removals. It is called once, while the service is put together.
+func (s *Service) OnUrgent(f Urgent) { s.urgent = f }
 
 // demoted ends what must not outlive an admin's rights; a change between two admins' roles, or below them, is none.
 func (s *Service) demoted(tx database.Tx, by actor.Actor, p Person, from, to Role, at time.Time) error {
@@ -153,7 +160,7 @@ func Find(db *gorm.DB, workspace, id string) (Person, error) {
 
 // end ends what must not outlive p, who has just been deactivated.
 func (s *Service) end(tx database.Tx, by actor.Actor, p Person, at time.Time) error {
-	if err := ownerGone(tx, by, p, at); err != nil {
+	if err := s.ownerGone(tx, by, p, at); err != nil {
 		return err
 	}
 	return s.offboard(tx, by, p, causeDeactivated, at)

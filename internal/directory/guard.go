@@ -110,7 +110,7 @@ type removalRow struct {
 func (removalRow) TableName() string { return "held_removals" }
 
 // openRemoval is the removal of a kind that is held now; it opens one where there is none, and says so.
-func openRemoval(tx database.Tx, by actor.Actor, kind, reason string, now time.Time) (removal string, opened bool, err error) {
+func (s *Service) openRemoval(tx database.Tx, by actor.Actor, kind, reason string, now time.Time) (removal string, opened bool, err error) {
 	var id string
 	find := func() error {
 		return tx.Raw("SELECT id FROM held_removals WHERE workspace_id = ? AND kind = ? AND state = 'held'", by.Workspace, kind).Scan(&id).Error
@@ -128,7 +128,7 @@ func openRemoval(tx database.Tx, by actor.Actor, kind, reason string, now time.T
 		err := find()
 		return id, false, err
 	}
-	if err := tellAll(tx, by.Workspace, ManagerRoles, "removal.held", notice.Params{"removal": fresh, "kind": kind}, now); err != nil {
+	if err := s.tellUrgently(tx, by.Workspace, ManagerRoles, "removal.held", notice.Params{"removal": fresh, "kind": kind}, now); err != nil {
 		return "", false, err
 	}
 	return fresh, true, audit.RecordAt(tx, by, "removal.held", fresh, audit.Detail{"kind": kind, "reason": reason}, now)
@@ -154,7 +154,7 @@ func (p *Provisioning) holdPerson(tx database.Tx, by actor.Actor, now time.Time)
 	if err != nil || reason == "" {
 		return err
 	}
-	id, opened, err := openRemoval(tx, by, HeldPeople, reason, now)
+	id, opened, err := p.s.openRemoval(tx, by, HeldPeople, reason, now)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (p *Provisioning) holdPerson(tx database.Tx, by actor.Actor, now time.Time)
 }
 
 // holdRoles takes the demotions out of changes when they are too many: the roles stay until somebody decides.
-func holdRoles(tx database.Tx, by actor.Actor, g GuardPolicy, changes []RoleChange, now time.Time) ([]RoleChange, error) {
+func (s *Service) holdRoles(tx database.Tx, by actor.Actor, g GuardPolicy, changes []RoleChange, now time.Time) ([]RoleChange, error) {
 	var down, rest []RoleChange
 	for _, c := range changes {
 		if c.demotes() {
@@ -191,7 +191,7 @@ func holdRoles(tx database.Tx, by actor.Actor, g GuardPolicy, changes []RoleChan
 	if reason == "" {
 		return append(rest, down...), nil
 	}
-	id, _, err := openRemoval(tx, by, HeldRoles, reason, now)
+	id, _, err := s.openRemoval(tx, by, HeldRoles, reason, now)
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +218,7 @@ func holdItem(tx database.Tx, removal, workspace, person, team, role string, now
 
 // ended does for a person who has just been deleted what end does for a deactivated one, and holds the deletion when it is one of too many.
 func (p *Provisioning) ended(tx database.Tx, by actor.Actor, person Person, now time.Time) error {
-	if err := ownerGone(tx, by, person, now); err != nil {
+	if err := p.s.ownerGone(tx, by, person, now); err != nil {
 		return err
 	}
 	if err := p.s.offboard(tx, by, person, causeDeleted, now); err != nil {

@@ -31,6 +31,20 @@ func (h *house) users(n int) []string {
 	return ids
 }
 
+// urgent notes whom the directory wants told soon, by their ids, one list for each time.
+func (h *house) urgent() *[][]string {
+	var told [][]string
+	h.dir.OnUrgent(func(_ database.Tx, workspace string, people []string, _ time.Time) error {
+		if workspace != h.by.Workspace {
+			h.t.Errorf("told people of %s", workspace)
+		}
+		slices.Sort(people)
+		told = append(told, people)
+		return nil
+	})
+	return &told
+}
+
 // removals are the workspace's removals, newest first.
 func (h *house) removals() []directory.Removal {
 	h.t.Helper()
@@ -42,7 +56,9 @@ func (h *house) removals() []directory.Removal {
 func TestDeletingTooManyIsHeldAndKept(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {
 		h := newHouse(t, db)
-		ana := h.console(h.local("ana", directory.Owner))
+		owner := h.local("ana", directory.Owner)
+		ana, told := h.console(owner), h.urgent()
+		h.local("dora", directory.Admin) // who may not decide it
 		ids := h.users(45)
 		team := h.group(`{"displayName":"T","members":["` + strings.Join(ids, `","`) + `"]}`)
 		_, err := h.patch(ids[0], `{"op":"replace","path":"active","value":false}`)
@@ -59,6 +75,9 @@ func TestDeletingTooManyIsHeldAndKept(t *testing.T) {
 		r := h.removals()[0]
 		if r.Kind != directory.HeldPeople || r.State != "held" || r.Items != 6 || !strings.Contains(r.Reason, "10 percent") {
 			t.Errorf("%+v", r)
+		}
+		if want := [][]string{{owner.ID}}; !cmp.Equal(*told, want) {
+			t.Errorf("told soon: %v, want %v", *told, want)
 		}
 		if got := len(h.members(team)); got != 39 {
 			t.Errorf("%d members", got)
@@ -428,6 +447,7 @@ func TestTheOwnershipOfAWorkspaceIsFrozenAndTakenOver(t *testing.T) {
 		h := newHouse(t, db)
 		owner := h.local("ana", directory.Owner)
 		ben, cleo, dora := h.local("ben", directory.SuperAdmin), h.local("cleo", directory.SuperAdmin), h.local("dora", directory.Admin)
+		told := h.urgent()
 		h.user(`{"userName":"ana@acme.test"}`)
 		take := func(by directory.Person, whom string) (bool, error) {
 			return h.dir.TakeOver(t.Context(), h.console(by), whom, freely, nil)
@@ -453,6 +473,11 @@ func TestTheOwnershipOfAWorkspaceIsFrozenAndTakenOver(t *testing.T) {
 		_, err = h.patch(owner.ID, off)
 		h.must(err)
 
+		supers := []string{ben.ID, cleo.ID}
+		slices.Sort(supers)
+		if want := [][]string{supers, supers}; !cmp.Equal(*told, want) {
+			t.Errorf("told soon: %v, want %v", *told, want)
+		}
 		_, err = take(dora, ben.ID)
 		isFault(t, err, directory.ErrSuperAdmin)
 		_, err = take(ben, dora.ID)

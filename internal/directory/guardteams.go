@@ -137,7 +137,7 @@ func (w *teamWatch) done(tx database.Tx, m *membership) error {
 
 // keep writes down who was taken out of the team, so that a decision can bring them back.
 func (w *teamWatch) keep(tx database.Tx, reason string, now time.Time) error {
-	removal, _, err := openRemoval(tx, w.by, HeldMembers, reason, now)
+	removal, _, err := w.p.s.openRemoval(tx, w.by, HeldMembers, reason, now)
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (p *Provisioning) teamGone(tx database.Tx, by actor.Actor, team string, a a
 			return err
 		}
 		if reason != "" && len(members) > 0 {
-			removal, _, err := openRemoval(tx, by, HeldMembers, reason, now)
+			removal, _, err := p.s.openRemoval(tx, by, HeldMembers, reason, now)
 			if err != nil {
 				return err
 			}

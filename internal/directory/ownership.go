@@ -50,7 +50,7 @@ type takeoverRow struct {
 func (takeoverRow) TableName() string { return "ownership_takeovers" }
 
 // ownerGone freezes the ownership of a workspace whose Owner has just lost their access.
-func ownerGone(tx database.Tx, by actor.Actor, p Person, now time.Time) error {
+func (s *Service) ownerGone(tx database.Tx, by actor.Actor, p Person, now time.Time) error {
 	if p.Role != Owner {
 		return nil
 	}
@@ -59,7 +59,7 @@ func ownerGone(tx database.Tx, by actor.Actor, p Person, now time.Time) error {
 	if res.Error != nil || res.RowsAffected == 0 {
 		return res.Error
 	}
-	if err := tellAll(tx, p.Workspace, []Role{SuperAdmin}, "ownership.frozen", notice.Params{"owner": p.Name}, now); err != nil {
+	if err := s.tellUrgently(tx, p.Workspace, []Role{SuperAdmin}, "ownership.frozen", notice.Params{"owner": p.Name}, now); err != nil {
 		return err
 	}
 	return audit.RecordAt(tx, by, "ownership.frozen", p.ID, nil, now)
@@ -67,13 +67,30 @@ func ownerGone(tx database.Tx, by actor.Actor, p Person, now time.Time) error {
 
 // tellAll tells everybody active who has one of the roles.
 func tellAll(tx database.Tx, workspace string, roles []Role, kind string, params notice.Params, now time.Time) error {
-	var ids []string
-	err := tx.Raw("SELECT id FROM people WHERE workspace_id = ? AND role IN ('owner', 'super_admin', 'admin') AND role IN ? AND active = true AND deleted_at IS NULL",
-		workspace, roles).Scan(&ids).Error
+	ids, err := having(tx, workspace, roles)
 	if err != nil {
 		return err
 	}
 	return notice.Tell(tx, workspace, ids, kind, params, now)
+}
+
+// tellUrgently is tellAll for what somebody has to look at soon.
+func (s *Service) tellUrgently(tx database.Tx, workspace string, roles []Role, kind string, params notice.Params, now time.Time) error {
+	ids, err := having(tx, workspace, roles)
+	if err != nil {
+		return err
+	}
+	if err := notice.Tell(tx, workspace, ids, kind, params, now); err != nil || s.urgent == nil {
+		return err
+	}
+	return s.urgent(tx, workspace, ids, now)
+}
+
+// having are the ids of everybody active who has one of the roles, which are those of admins.
+func having(tx database.Tx, workspace string, roles []Role) (ids []string, err error) {
+	err = tx.Raw("SELECT id FROM people WHERE workspace_id = ? AND role IN ('owner', 'super_admin', 'admin') AND role IN ? AND active = true AND deleted_at IS NULL",
+		workspace, roles).Scan(&ids).Error
+	return ids, err
 }
 
 // ownerReturned thaws it when the Owner is back.

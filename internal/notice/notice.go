@@ -44,6 +44,10 @@ type row struct {
 
 func (row) TableName() string { return "notices" }
 
+func (r row) notice() Notice {
+	return Notice{ID: r.ID, Kind: r.Kind, Params: r.Params, CreatedAt: r.CreatedAt, SeenAt: r.SeenAt}
+}
+
 // Tell writes one notice for each of people, who are ids of persons of workspace; a person named twice is told once.
 func Tell(tx database.Tx, workspace string, people []string, kind string, params Params, now time.Time) error {
 	if params == nil {
@@ -77,7 +81,7 @@ func Of(db *gorm.DB, by actor.Actor) (items []Notice, unseen int64, err error) {
 	}
 	items = make([]Notice, len(rows))
 	for i, r := range rows {
-		items[i] = Notice{ID: r.ID, Kind: r.Kind, Params: r.Params, CreatedAt: r.CreatedAt, SeenAt: r.SeenAt}
+		items[i] = r.notice()
 	}
 	err = db.Model(&row{}).Where("workspace_id = ? AND person_id = ? AND seen_at IS NULL", by.Workspace, by.Person).Count(&unseen).Error
 	return items, unseen, err
@@ -137,4 +141,16 @@ func HandOn(tx database.Tx, most int, now time.Time) ([]Outgoing, error) {
 		out[i] = Outgoing{ID: r.ID, Workspace: r.WorkspaceID, Person: r.PersonID, Kind: r.Kind, Params: r.Params, CreatedAt: r.CreatedAt}
 	}
 	return out, tx.Model(&row{}).Where("id IN ?", ids).Updates(map[string]any{"handed_on_at": now}).Error
+}
+
+// HandedOn are the notices of a kind that a person was handed from a time on, until before another, the oldest first.
+func HandedOn(db *gorm.DB, workspace, person, kind string, from, until time.Time) ([]Notice, error) {
+	var rows []row
+	err := db.Where("workspace_id = ? AND person_id = ? AND kind = ? AND handed_on_at >= ? AND handed_on_at < ?", workspace, person, kind, from, until).
+		Order("created_at, id").Find(&rows).Error
+	out := make([]Notice, len(rows))
+	for i, r := range rows {
+		out[i] = r.notice()
+	}
+	return out, err
 }

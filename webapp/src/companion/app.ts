@@ -7,6 +7,9 @@ import { accounts, dropAccount, type Account } from './store'
 import type { Watch } from './watch'
 import { dropWorker, pushState, type PushState } from './worker'
 
+/** permissionOf is what the system must have said where notifications stand so; the others do not depend on it. */
+const permissionOf: Partial<Record<PushState, NotificationPermission>> = { ask: 'default', denied: 'denied', on: 'granted', broken: 'granted', not_offered: 'granted' }
+
 export class App {
   accounts: Account[] = []
   invitation: Invitation | undefined // what is being paired with; its secret lives in memory only
@@ -73,6 +76,13 @@ export class App {
 
   active(): Account[] {
     return this.accounts.filter((a) => a.state === 'active')
+  }
+
+  /** lookAgain finds out anew how notifications stand where the system's settings say otherwise than what is known here. */
+  async lookAgain(): Promise<void> {
+    if (this.push === undefined || permissionOf[this.push] === undefined || permissionOf[this.push] === Notification.permission) return
+    await this.findPush()
+    if (location.hash === '#notify' || location.hash === '#settings') this.route()
   }
 
   /** findPush finds out, and repairs, how notifications stand. */

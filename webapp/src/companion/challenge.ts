@@ -86,20 +86,23 @@ function object(bytes: Bytes): Record<string, unknown> {
 function context(value: unknown): Context {
   const c = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>
   return {
-    action: plain(c['action']), workspace: plain(c['workspace']), person: plain(c['person']),
+    action: plain(c['action'], wholeAction), workspace: plain(c['workspace']), person: plain(c['person']),
     browser: plain(c['browser']), os: plain(c['os']), ip: plain(c['ip']), place: plain(c['place']),
     since: Number(c['since']) || 0,
-    new: Array.isArray(c['new']) ? c['new'].map(plain) : [],
+    new: Array.isArray(c['new']) ? c['new'].map((fact) => plain(fact)) : [],
   }
 }
 
+const longestText = 64 // characters
+const wholeAction = 500 // the server's own sentence, with names that it has cut: what is signed is shown to its end
+
 /** plain takes what could lay a false trail out of a text that others chose: controls, bidi marks, endless length. */
-export function plain(value: unknown): string {
+export function plain(value: unknown, most = longestText): string {
   if (typeof value !== 'string') return ''
   // Joiners stay: Persian names and emoji need them.
   const clean = value.replace(/(?![\u200c\u200d])\p{Cf}/gu, '').replace(/[\p{Cc}\s]+/gu, ' ').trim()
   const runes = [...clean]
-  return runes.length > 64 ? runes.slice(0, 63).join('') + '…' : clean
+  return runes.length > most ? runes.slice(0, most - 1).join('') + '…' : clean
 }
 
 export interface Decision { dec: 'approve' | 'deny'; code?: string; reason?: 'not_me' | 'mistake' }

@@ -18,6 +18,14 @@ export async function opened(account: Account, cid: string): Promise<void> {
   await call(account, 'POST', `/v1/device/confirmations/${encodeURIComponent(cid)}/opened`, {})
 }
 
+/** Told is a notice of the account's person. */
+export interface Told { id: string; kind: string; params: Record<string, unknown>; created_at: string }
+
+/** told asks for the notices of one account. */
+export async function told(account: Account): Promise<Told[]> {
+  return (await call<{ items: Told[] }>(account, 'GET', '/v1/device/notices')).items
+}
+
 /** consoleOf is the address of the console, as the server says it. */
 export async function consoleOf(account: Account): Promise<string> {
   const { console_url } = await call<{ console_url?: string }>(account, 'GET', '/v1/device')

@@ -2,6 +2,7 @@
 import type { Challenge } from './challenge'
 import { h, icon, type Child } from './dom'
 import { ago, fill, has, t } from './i18n'
+import { said } from './says'
 import type { Account } from './store'
 import en from '../i18n/en-companion.json'
 
@@ -13,7 +14,7 @@ export function action(c: Pick<Challenge, 'act' | 'ctx'>): string {
   if (has(byName)) return t(byName)
   const byAct = `action.${c.act}`
   if (has(byAct) && (en as Record<string, string>)[`companion.${byAct}`] === c.ctx.action) return t(byAct)
-  return c.ctx.action || c.act
+  return said(c.ctx.action) || c.ctx.action || c.act
 }
 
 /** helping is whom a colleague's lost phone is about, and the words to compare; the words are last, whatever the name holds. */

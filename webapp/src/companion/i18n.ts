@@ -60,5 +60,20 @@ export function left(seconds: number): string {
   return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, '0')}`
 }
 
+const shapes: Record<string, string> = { n: '\\d+', span: '\\d+ \\w+', hint: '\\S+' } // of placeholders that hold no free text
+
+/** sourceOf turns a text with placeholders into the form of all texts that it can become; names are those of the placeholders, in their order. */
+export function sourceOf(text: string): { form: RegExp; names: string[] } {
+  const literal = (s: string) => s.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  const pieces = text.split(/\{\{(\w+)\}\}/)
+  return { form: new RegExp(`^${pieces.map((s, i) => (i % 2 === 1 ? `(${shapes[s] ?? '.+'})` : literal(s))).join('')}$`), names: pieces.filter((_, i) => i % 2 === 1) }
+}
+
+/** spanned says an English length of time, "24 hours", in the person's language; what is none stays. */
+export function spanned(length: string): string {
+  const [, n, unit] = /^(\d+) (day|hour|minute|second)s?$/.exec(length) ?? []
+  return n && unit ? new Intl.NumberFormat(printed(), { style: 'unit', unit, unitDisplay: 'long' }).format(Number(n)) : length
+}
+
 /** inline puts a phrase into a sentence: English begins it with a small letter there. */
 export const inline = (words: string): string => (locale.startsWith('en') ? words.replace(/^[A-Z](?![A-Z])/, (c) => c.toLowerCase()) : words)

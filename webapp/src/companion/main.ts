@@ -1,6 +1,7 @@
 // The companion: starts, finds the screen for the address, and keeps asking what waits.
 import { whenOutdated } from './api'
 import { App } from './app'
+import { badge } from './badge'
 import { load } from './i18n'
 import { holdInstallPrompt, platform } from './platform'
 import { pref } from './prefs'
@@ -17,7 +18,7 @@ import { welcome } from './screens/welcome'
 import { Shell, type Screen } from './shell'
 import { Watch } from './watch'
 import { pairLink } from './wire/code'
-import { badge, onUpdate, registerWorker } from './worker'
+import { onUpdate, registerWorker } from './worker'
 
 const element = (id: string) => document.getElementById(id)!
 
@@ -44,12 +45,12 @@ async function start(): Promise<void> {
     app.route()
   })
   app.watch.listen((s) => {
-    badge(s.requests.length)
+    void badge(s.requests.length)
     if (app.active().length > 0) shell.connection(s.online, s.checkedAt)
   })
   addEventListener('popstate', () => { takeLink(app); app.route() })
-  // Another window of this phone may have paired meanwhile.
-  document.addEventListener('visibilitychange', () => { if (document.visibilityState === 'visible') void app.read() })
+  // Another window of this phone may have paired meanwhile, or the system's settings were changed.
+  document.addEventListener('visibilitychange', () => { if (document.visibilityState === 'visible') void app.read().then(() => app.lookAgain()) })
   navigator.serviceWorker?.addEventListener('message', (e) => { if (e.data?.t === 'open') app.open(String(e.data.cid), false, true) })
   await app.watch.recall()
   app.route()

@@ -1,26 +1,20 @@
-// What the person was told about their phones and recovery. No push says it; the home screen asks when it is opened.
+// What the person was told about their phones and recovery, and what cannot wait. The home screen asks for it when it is opened; a push "news" only
+// says that there is something.
 import type { App } from './app'
-import { call } from './api'
+import { told, type Told } from './device'
 import { h, icon } from './dom'
-import { ago, has, t, type Params } from './i18n'
-import type { Account } from './store'
-
-export interface Told { id: string; kind: string; params: Record<string, unknown>; created_at: string }
+import { ago, clock, has, t, type Params } from './i18n'
 
 const shownFor = 7 * 24 * 3600_000
 const most = 5
-
-/** told asks for the notices of one account. */
-export async function told(account: Account): Promise<Told[]> {
-  return (await call<{ items: Told[] }>(account, 'GET', '/v1/device/notices')).items
-}
 
 /** words is the sentence of a notice; undefined where this app has none for its kind. */
 export function words(notice: Told): string | undefined {
   const key = `told.${notice.kind}`
   if (!has(key)) return undefined
-  const texts = Object.entries(notice.params).filter((p): p is [string, string | number] => typeof p[1] === 'string' || typeof p[1] === 'number')
-  return t(key, Object.fromEntries(texts) as Params)
+  const texts: Params = {}
+  for (const [name, value] of Object.entries(notice.params)) if (typeof value === 'string' || typeof value === 'number') texts[name] = name === 'until' ? clock(Date.parse(String(value))) : value
+  return t(key, texts)
 }
 
 /** newest is what is worth showing: young, known, the newest first. */

@@ -1,4 +1,5 @@
 // What this browser is: only for words, the install steps and the name that is offered for the phone.
+import { t } from './i18n'
 
 export interface Platform { ios: boolean; android: boolean; installed: boolean; name: string; os: string }
 
@@ -41,6 +42,7 @@ export async function platform(): Promise<Platform> {
   const found = describe(navigator.userAgent, navigator.maxTouchPoints)
   const hints = (navigator as { userAgentData?: Hints }).userAgentData
   const told = found.android ? await hints?.getHighEntropyValues(['model', 'platformVersion']).catch(() => undefined) : undefined
+  if (!found.ios && !found.android) found.name = t('request.browser_on', { browser: browserName(navigator.userAgent), os: found.os })
   if (told?.model) found.name = told.model
   if (told?.platformVersion) found.os = `Android ${told.platformVersion.replace(/(\.0)+$/, '')}`
   return { ...found, installed: installed() }

@@ -1,13 +1,11 @@
 // The page's side of the service worker: register it, hear of updates, and turn notifications on.
+import { workerUrl } from '../shared/worker-url'
 import { call, Offline, Problem } from './api'
 import { ownScope, pushScope, repair } from './push'
 import type { Account } from './store'
 
 /** PushState is how notifications stand; offline means that it could not be found out. */
 export type PushState = 'unsupported' | 'install_first' | 'not_offered' | 'ask' | 'denied' | 'on' | 'broken' | 'offline'
-
-interface TrustedTypes { createPolicy(name: string, rules: { createScriptURL(s: string): string }): { createScriptURL(s: string): string } }
-const policy = (globalThis as { trustedTypes?: TrustedTypes }).trustedTypes?.createPolicy('sw', { createScriptURL: (s) => s })
 
 let registered: Promise<ServiceWorkerRegistration | null> | undefined
 
@@ -18,8 +16,7 @@ export function registerWorker(): Promise<ServiceWorkerRegistration | null> {
 }
 
 function register(scope: string): Promise<ServiceWorkerRegistration> {
-  const url = '/sw.js'
-  return navigator.serviceWorker.register(policy?.createScriptURL(url) ?? url, { scope, updateViaCache: 'none' })
+  return navigator.serviceWorker.register(workerUrl('/sw.js'), { scope, updateViaCache: 'none' })
 }
 
 /** onUpdate calls back when a newer version waits; the returned call restarts into it. */
@@ -128,10 +125,4 @@ export async function closeNotice(cid: string): Promise<void> {
   for (const registration of (await navigator.serviceWorker?.getRegistrations().catch(() => [])) ?? []) {
     for (const n of await registration.getNotifications({ tag: cid })) n.close()
   }
-}
-
-/** badge shows how many requests wait on the app's icon. */
-export function badge(count: number): void {
-  const n = navigator as { setAppBadge?(n: number): Promise<void>; clearAppBadge?(): Promise<void> }
-  void (count > 0 ? n.setAppBadge?.(count) : n.clearAppBadge?.())?.catch(() => undefined)
 }

@@ -1,5 +1,6 @@
 // What a push becomes on the screen. Something is always shown: a push without a notification costs the permission on some phones.
-import { fetchChallenge, respond, signAnswer, type Challenge } from '../companion/challenge'
+import { fetchChallenge, plain, respond, signAnswer, type Challenge } from '../companion/challenge'
+import { told } from '../companion/device'
 import { outcome } from '../companion/outcome'
 import { accounts, changeAccount, type Account } from '../companion/store'
 import { known, say } from './words'
@@ -53,7 +54,7 @@ function endOf(e: unknown): string | undefined {
 
 function body(c: Challenge): string {
   const key = `action.${c.act}`
-  return say('body', { workspace: c.ctx.workspace, action: known(key) ? say(key) : c.ctx.action })
+  return say('body', { workspace: c.ctx.workspace, action: known(key) ? say(key) : plain(c.ctx.action) })
 }
 
 /** activated answers the first challenge of a phone whose digits were compared: it needs no screen. */
@@ -89,5 +90,20 @@ export const tooLate = (push: Push): Notice => ({ title: say('title'), body: say
 
 /** trial is what a test shows: it asks nothing. */
 export const trial = (): Notice => ({ title: 'Countersign', body: say('test'), tag: 'hello', silent: true })
+
+const newsFor = 24 * 3600_000 // what is older is not what the push was about
+
+/** news says what there is to read, as far as that can be learnt in time; a push without words is shown all the same. */
+export async function news(): Promise<Notice> {
+  return (await inTime(newest())) ?? unknown()
+}
+
+async function newest(): Promise<Notice | undefined> {
+  const active = (await accounts()).filter((a) => a.state === 'active')
+  const all = (await Promise.all(active.map(async (a) => (await told(a).catch(() => [])).map((n) => ({ ...n, account: a }))))).flat()
+  const last = all.filter((n) => known(`news.${n.kind}`) && Date.now() + n.account.offset - Date.parse(n.created_at) < newsFor)
+    .sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at))[0]
+  return last && { title: 'Countersign', body: say(`news.${last.kind}`, { workspace: last.account.workspace.name }), tag: last.id }
+}
 
 export const unknown = (): Notice => ({ title: 'Countersign', body: say('unknown'), tag: 'unknown' })

@@ -1,7 +1,8 @@
 // The companion's service worker: push, notifications, and the page when there is no net. The app works without it.
+import { recount } from '../companion/badge'
 import { pushScope, repair } from '../companion/push'
 import { accounts } from '../companion/store'
-import { asked, closed, read, tooLate, trial, unknown, type Notice, type Push } from './notice'
+import { asked, closed, news, read, tooLate, trial, unknown, type Notice, type Push } from './notice'
 import { answer, dropOlder, fill } from './shell'
 import { speak } from './words'
 
@@ -15,7 +16,7 @@ self.addEventListener('fetch', (e) => {
   if (reply) e.respondWith(reply)
 })
 
-self.addEventListener('push', (e) => e.waitUntil(heard(data(e))))
+self.addEventListener('push', (e) => e.waitUntil(heard(data(e)).then(recountUnseen)))
 self.addEventListener('notificationclick', (e) => {
   e.notification.close()
   e.waitUntil(open((e.notification.data as { cid?: string } | undefined)?.cid))
@@ -40,11 +41,17 @@ async function heard(push: Push): Promise<void> {
     return
   }
   if (push.t === 'confirm' && push.cid) return show(push.exp > 0 && push.exp * 1000 < Date.now() ? tooLate(push) : await asked(push))
+  if (push.t === 'news') return show(await news())
   if (push.t !== 'done' || !push.cid) return show(unknown())
   await show(await closed(push))
   // Taken away again only where a window is seen: elsewhere a push must leave something on the screen.
   if (!windows.some((w) => w.visibilityState === 'visible')) return
   for (const n of await self.registration.getNotifications({ tag: push.cid })) n.close()
+}
+
+/** recountUnseen leaves the number on the icon to the page where one is open. */
+async function recountUnseen(): Promise<void> {
+  if ((await self.clients.matchAll({ type: 'window', includeUncontrolled: true })).length === 0) await recount()
 }
 
 function show(n: Notice): Promise<void> {

@@ -56,6 +56,10 @@ describe('what the person was told', () => {
     expect(words(notice('recovery.asked', { person: 'Ben', approver: 'Cleo', approver_id: 'ppl_1' }))).toBe('Ben asks Cleo to approve a new phone.')
   })
 
+  it('says a time in the clock of the phone', () => {
+    expect(words(notice('token.expiring', { hint: '9f2c', days: 7, until: '2031-05-03T12:02:00Z' }))).toMatch(/^The SCIM token …9f2c expires on \d+ May 2031, \d\d:02\. /)
+  })
+
   it('leaves out what is old and what this app has no words for, the newest first', () => {
     const all = [notice('device.removed', { device: 'Old' }, 8), notice('device.added', { device: 'Pixel' }, 1), notice('weather.changed', {}), notice('recovery.codes_made', {})]
     expect(newest(all, at).map((n) => n.id)).toEqual(['recovery.codes_made0', 'device.added1'])

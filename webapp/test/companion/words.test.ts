@@ -29,7 +29,7 @@ describe('the catalogues', () => {
   })
   it('hold no key that nothing uses', () => {
     const all = source('../../src/companion/') + source('../../src/sw/')
-    const built = /^(action|told|notice\.action|request\.new|ended|distrust|home\.push|home\.push_\w+|notify|pair\.error|compare|report|settings\.state)\b/
+    const built = /^(action|says|told|notice\.(action|news)|request\.new|ended|distrust|home\.push|home\.push_\w+|notify|pair\.error|compare|report|settings\.state)\b/
     const unused = Object.keys(english).map((k) => k.replace('companion.', ''))
       .filter((k) => !built.test(k) && !all.includes(`'${k.replace(/_(one|other)$/, '')}'`) && !all.includes(`'${k.replace(/^notice\./, '')}'`))
     expect(unused).toEqual([])

@@ -66,6 +66,7 @@ class RequestScreen {
   /** rest ends what only an open request needs. */
   private rest(): void {
     clearInterval(this.timer)
+    document.removeEventListener('visibilitychange', this.seenAgain)
     this.stopListening()
     this.stopListening = () => undefined
     void this.lock?.release().catch(() => undefined)
@@ -157,7 +158,11 @@ class RequestScreen {
     this.tick()
     this.timer = setInterval(() => this.tick(), 1000)
     void this.stayAwake()
+    document.addEventListener('visibilitychange', this.seenAgain)
   }
+
+  /** seenAgain takes the lock again that a phone drops when the app is left. */
+  private readonly seenAgain = () => { if (document.visibilityState === 'visible') void this.stayAwake() }
 
   private codeField(): HTMLElement {
     const asker = this.challenge && this.account ? colleague(this.challenge, this.account) : undefined
@@ -357,7 +362,7 @@ class RequestScreen {
 
   /** approved says what was: by the request on the screen or, when that is not given out any more, by the answer that was kept. */
   private approved(own: Answer | undefined): string {
-    return [this.challenge ? action(this.challenge) : own?.action, this.challenge?.ctx.workspace ?? own?.workspace].filter(Boolean).join(' · ')
+    return [this.challenge ? action(this.challenge) : own?.action, this.challenge?.ctx.workspace ?? own?.workspace].filter(Boolean).join('\u00a0· ')
   }
 
   private showDenied(): void {
