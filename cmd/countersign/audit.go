@@ -48,7 +48,7 @@ func (c auditVerifyCmd) Run(p *process) error {
 	return p.withAudit(c.Store, func(chains *audit.Chains, db *database.DB) error {
 		w, err := workspace.BySlug(db.Read(p.ctx), c.Workspace)
 		if err != nil {
-			return fmt.Errorf("workspace %q: %w", c.Workspace, err)
+			return missing(err, "there is no workspace %q", c.Workspace)
 		}
 		r, err := chains.VerifyDatabase(p.ctx, w.ID, w.Slug, key, c.Head)
 		if err != nil {
@@ -145,13 +145,13 @@ func (c auditEraseCmd) Run(p *process) error {
 		read := db.Read(p.ctx)
 		w, err := workspace.BySlug(read, c.Workspace)
 		if err != nil {
-			return fmt.Errorf("workspace %q: %w", c.Workspace, err)
+			return missing(err, "there is no workspace %q", c.Workspace)
 		}
 		person, words := c.Person, c.Also
 		if c.Email != "" {
 			who, err := directory.ByLogin(read, w.ID, c.Email)
 			if err != nil {
-				return fmt.Errorf("nobody in that workspace has this e-mail address: %w", err)
+				return missing(err, "nobody in the workspace %q has the e-mail address %q", c.Workspace, c.Email)
 			}
 			person, words = who.ID, append(words, who.Name, who.Email, who.UserName)
 		}

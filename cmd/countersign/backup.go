@@ -107,13 +107,14 @@ func (c restoreCmd) from(p *process) error {
 	if err := c.prepare(p, cfg, next, &out); err != nil {
 		return err
 	}
+	kept := out.Database + ".before-" + out.Cut.Format("20060102T150405Z")
 	if _, err := os.Stat(out.Database); err == nil {
-		out.Kept = out.Database + ".before-" + out.Cut.Format("20060102T150405Z")
+		out.Kept = kept
 		if err := database.Settle(p.ctx, out.Database); errors.Is(err, database.ErrInUse) { // a damaged one is what a restore is for
 			return err
 		}
 	}
-	if err := database.Replace(next, out.Database, out.Kept); err != nil {
+	if err := database.Replace(next, out.Database, kept); err != nil {
 		return err
 	}
 	p.note("Start the service, look whether this is what you meant, then let it be used: countersign restore --confirm --operator NAME")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/countersign/countersign/internal/actor"
@@ -13,6 +14,7 @@ import (
 	"github.com/countersign/countersign/internal/confirm"
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/directory"
+	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/ident"
 	"github.com/countersign/countersign/internal/workspace"
 )
@@ -50,6 +52,9 @@ type previousToken struct {
 func (c tokenRegenerateCmd) Run(p *process) error {
 	if c.Print && !c.WithoutConfirmation {
 		return usageError{errors.New("--print needs --without-confirmation: a token that was confirmed is retrieved by View Token")}
+	}
+	if strings.TrimSpace(c.Reason) == "" || strings.TrimSpace(c.Operator) == "" {
+		return usageError{errors.New("--reason and --operator stand in the audit and on the phone: they cannot be empty")}
 	}
 	return p.offline(c.Store, c.Web, func(s *service) error {
 		person, err := s.admin(p.ctx, c.Workspace, c.RequestedBy)
@@ -89,13 +94,21 @@ func (s *service) person(ctx context.Context, slug, email string) (directory.Per
 	db := s.db.Read(ctx)
 	w, err := workspace.BySlug(db, slug)
 	if err != nil {
-		return directory.Person{}, fmt.Errorf("workspace %q: %w", slug, err)
+		return directory.Person{}, missing(err, "there is no workspace %q", slug)
 	}
 	person, err := directory.ByLogin(db, w.ID, email)
 	if err != nil {
-		return directory.Person{}, fmt.Errorf("nobody in that workspace has this e-mail address: %w", err)
+		return directory.Person{}, missing(err, "nobody in the workspace %q has the e-mail address %q", slug, email)
 	}
 	return person, nil
+}
+
+// missing says what was not found, where that is what is wrong.
+func missing(err error, what string, args ...any) error {
+	if errors.Is(err, fault.ErrNotFound) {
+		return fmt.Errorf(what, args...)
+	}
+	return err
 }
 
 // regenerate makes the token at once, on the operator's word.

@@ -56,6 +56,17 @@ func TestSupportRegeneratesATokenOnlyWhenThePhoneSaysSo(t *testing.T) {
 		if confirmed.field(t, "confirmed") != true || confirmed.field(t, "hint") == "" || confirmed.field(t, "previous", "valid_until") == nil {
 			t.Errorf("%s", confirmed.stdout)
 		}
+		for _, c := range []struct{ workspace, by, operator, reason, says string }{
+			{"nowhere", "ana@acme.test", "Sam", "r", `there is no workspace "nowhere"`},
+			{"acme", "nobody@acme.test", "Sam", "r", `has the e-mail address "nobody@acme.test"`},
+			{"acme", "ana@acme.test", " ", "r", "cannot be empty"},
+			{"acme", "ana@acme.test", "Sam", "", "cannot be empty"},
+		} {
+			got := countersign(t, env, "", "token", "regenerate", "--workspace", c.workspace, "--requested-by", c.by, "--operator", c.operator, "--reason", c.reason, "--without-confirmation")
+			if got.code == done || !strings.Contains(got.stderr, c.says) {
+				t.Errorf("%+v: %d %s", c, got.code, got.stderr)
+			}
+		}
 		if strings.Contains(confirmed.stdout+confirmed.stderr+r.stderr.String(), "cs_scim_") {
 			t.Error("the token is shown; it is retrieved by View Token alone")
 		}

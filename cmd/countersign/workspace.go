@@ -75,6 +75,7 @@ func (p *process) offline(store config.Store, web config.Web, do func(*service) 
 
 // operator is whoever sits at the server's own terminal; name is what they say, or the account they use.
 func operator(name string) actor.Actor {
+	name = strings.TrimSpace(name)
 	if u, err := user.Current(); name == "" && err == nil {
 		name = u.Username
 	}

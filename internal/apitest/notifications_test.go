@@ -27,7 +27,7 @@ func TestNotificationsAndWebhooksByTheConsole(t *testing.T) {
 			return map[string]any{"language": language, "off": append([]string{}, off...)}
 		}
 		do("PUT", "/v1/notifications", choose("de", "removal.held"), 200, "")
-		if r := do("GET", "/v1/notifications", nil, 200, ""); r.Text("language") != "de" || !strings.Contains(string(r.Body), `"event":"removal.held","push":false,"mail":false`) {
+		if r := do("GET", "/v1/notifications", nil, 200, ""); r.Text("language") != "de" || !strings.Contains(string(r.Body), `"event":"removal.held","push":false,"news":true,"mail":false`) {
 			t.Errorf("the choice is not kept: %s", r.Body)
 		}
 		do("PUT", "/v1/notifications", choose("de", "token.viewed"), 422, "enforced")

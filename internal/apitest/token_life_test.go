@@ -219,6 +219,10 @@ func (l *lifeOf) cancels(first, second, newID string) {
 
 func (l *lifeOf) extends(oldID string) {
 	l.t.Helper()
+	none := map[string]any{"action": confirm.ExtendOverlap, "resource": "scim_token:" + oldID, "params": map[string]any{"overlap_seconds": 1}}
+	if r := l.ana.Do("POST", "/v1/confirmations", none); r.Status != http.StatusBadRequest || r.Text("code") != "bad_overlap" { // no phone is asked for nothing
+		l.t.Errorf("extended to less than it has: %d %s", r.Status, r.Body)
+	}
 	id := l.asks(confirm.ExtendOverlap, "scim_token:"+oldID, map[string]any{"overlap_seconds": 7 * 86400})
 	l.does("POST", "/v1/tokens/"+oldID+"/extend-overlap", id, map[string]any{"overlap_seconds": 3600}, 403, "confirmation_required")
 	l.does("POST", "/v1/tokens/"+oldID+"/extend-overlap", id, map[string]any{"overlap_seconds": 7 * 86400}, 204, "")

@@ -83,7 +83,8 @@ func onFile(ctx context.Context, file, mode string, do func(*sql.Conn) error) (e
 }
 
 // Replace puts the settled file next in the place of the file current, which nobody has open and which is kept under the name kept: at no moment
-// is there no database. A current that is not there is nothing to keep. A log that a damaged one left is kept beside it: it is none of next's.
+// is there no database. A current that is not there is nothing to keep. A log that a damaged or missing one left is kept under the same name with its
+// own ending: it is none of next's.
 func Replace(next, current, kept string) error {
 	if err := os.Link(current, kept); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err

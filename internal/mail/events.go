@@ -4,6 +4,7 @@ package mail
 type Event struct {
 	Name     string // such as "token.viewed"
 	Push     bool   // told by a push to the companion, not by mail
+	News     bool   // some of it is so urgent that a push says besides that there is something to read
 	Enforced bool   // no workspace can turn it off
 }
 
@@ -14,15 +15,15 @@ var Events = []Event{
 	{Name: "token.viewed", Enforced: true},
 	{Name: "token.regenerated", Enforced: true},
 	{Name: "token.revoked", Enforced: true},
-	{Name: "token.expiring", Enforced: true},
+	{Name: "token.expiring", Enforced: true, News: true},
 	{Name: "recovery.used", Enforced: true},
 	{Name: "sync.stopped", Enforced: true},
 	{Name: "confirmation.reported"},
 	{Name: "device.changed"},
 	{Name: "recovery.asked"},
 	{Name: "token.changed"},
-	{Name: "removal.held"},
-	{Name: "ownership.changed"},
+	{Name: "removal.held", News: true},
+	{Name: "ownership.changed", News: true},
 	{Name: "apikey.changed"},
 	{Name: "policy.changed"},
 	{Name: "webhook.stopped"},
@@ -33,6 +34,7 @@ var Events = []Event{
 var kinds = map[string]struct{ event, key string }{
 	"device.added":                 {"device.added", "console.notices.device_added"},
 	"colleague.device_added":       {"device.added", "console.notices.colleague_device_added"},
+	"colleague.devices_added":      {"device.added", "phones"}, // several at once; no notice, so in the words of mails
 	"device.removed":               {"device.changed", "console.notices.device_removed"},
 	"device.key_ended":             {"device.changed", "console.notices.device_key_ended"},
 	"device.push_detached":         {"device.changed", "console.notices.push_detached"},

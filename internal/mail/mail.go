@@ -23,6 +23,7 @@ import (
 const (
 	noticeTask   = "mail.notice"
 	passwordTask = "mail.password"
+	gatherTask   = "mail.gathered"
 
 	atOnce  = 4                // mails in hand of one process: a mail server that hangs holds up no push
 	batch   = 100              // notices handed on in one transaction
@@ -30,6 +31,7 @@ const (
 	young   = 24 * time.Hour   // an older notice is not mailed any more, for example when mail was off
 	keep    = 48 * time.Hour   // how long a mail is tried
 	testGap = 10 * time.Second // between two test mails of one person
+	gather  = time.Hour        // what comes in it after a first mail is told in one second mail
 )
 
 // What mail refuses.
@@ -62,6 +64,7 @@ func New(d Deps) *Service {
 	s := &Service{Deps: d, hands: make(chan struct{}, atOnce)}
 	d.Outbox.HandleLast(noticeTask, s.inTurn(s.sendNotice))
 	d.Outbox.HandleLast(passwordTask, s.inTurn(s.sendPassword))
+	d.Outbox.HandleLast(gatherTask, s.inTurn(s.sendGathered))
 	return s
 }
 
@@ -125,17 +128,27 @@ func (s *Service) HandOn(ctx context.Context) (n int, err error) {
 			if now.Sub(one.CreatedAt) > young || !set.Mails(EventOf(one.Kind)) {
 				continue
 			}
-			body, err := json.Marshal(noticeMail{one.Workspace, one.Person, one.Kind, one.Params, one.CreatedAt})
-			if err != nil {
-				return err
-			}
-			if err := s.Outbox.Add(tx, noticeTask, body, now, now.Add(keep)); err != nil {
+			if err := s.put(tx, one, now); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	return n, err
+}
+
+// put has one notice mailed, at once or gathered with others.
+func (s *Service) put(tx database.Tx, n notice.Outgoing, now time.Time) error {
+	if gathered[n.Kind] != "" {
+		if alone, err := s.gather(tx, n, now); err != nil || !alone {
+			return err
+		}
+	}
+	body, err := json.Marshal(noticeMail{n.Workspace, n.Person, n.Kind, n.Params, n.CreatedAt})
+	if err != nil {
+		return err
+	}
+	return s.Outbox.Add(tx, noticeTask, body, now, now.Add(keep))
 }
 
 // PasswordLink mails person a new link to set their password, once tx is committed. The link is made when the mail is, so none lies in the
@@ -194,15 +207,22 @@ func (s *Service) inTurn(do func(context.Context, outbox.Task) error) outbox.Han
 		}
 		err := do(ctx, t)
 		var refused *Refusal
-		if errors.As(err, &refused) && !refused.Final {
-			return outbox.Again{After: pause(t.Attempts), Reason: refused.Error()}
+		if !errors.As(err, &refused) || refused.Final {
+			return err
 		}
-		return err
+		now, err := s.DB.Now(ctx)
+		if err != nil {
+			return err
+		}
+		return outbox.Again{After: pause(keep - t.GiveUpAt.Sub(now)), Reason: refused.Error()}
 	}
 }
 
-// pause grows from half a minute to half an hour.
-func pause(attempts int) time.Duration { return min(30*time.Second<<min(attempts, 10), 30*time.Minute) }
+// pause is as long as a mail has waited already, from half a minute to half an hour. Its attempts say nothing: those that found all hands full
+// count among them.
+func pause(waited time.Duration) time.Duration {
+	return min(max(waited, 30*time.Second), 30*time.Minute)
+}
 
 func (s *Service) sendNotice(ctx context.Context, t outbox.Task) error {
 	var n noticeMail

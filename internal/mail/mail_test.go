@@ -353,3 +353,84 @@ func TestEveryNoticeHasItsMail(t *testing.T) {
 		}
 	}
 }
+
+// TestThePhonesOfACompanyAreNotAMailEach: the Owner hears of the first at once, and of those of the hour after it in one mail.
+func TestThePhonesOfACompanyAreNotAMailEach(t *testing.T) {
+	each(t, func(t *testing.T, w *apitest.World, p *post) {
+		ana := w.Workspace("acme")
+		add := func(names ...string) {
+			for _, name := range names {
+				tell(w, ana, "colleague.device_added", notice.Params{"person": name, "device": "Pixel of " + name})
+				handOn(w)
+			}
+		}
+		later := func() { // only what is gathered waits: a task that is being finished would be taken over, as if its worker had died
+			apitest.Until(t, "the other mails are done", func() bool { n, err := w.Outbox.Stats(w.Ctx); return err == nil && n.Waiting == 1 })
+			w.Offset.Advance(2 * time.Hour)
+			w.Outbox.Wake()
+		}
+		w.RunOutbox()
+		add("Ben")
+		if m := p.next(t); !strings.Contains(m, "Ben added a phone: Pixel of Ben") {
+			t.Errorf("the first:\n%s", m)
+		}
+		add("Cleo", "Dora\r\nBcc: eve@evil.test", "Emil")
+		tell(w, ana, "recovery.code_used", notice.Params{"person": "Ana Kova\u010d", "left": 9})
+		handOn(w)
+		if m := p.next(t); !strings.Contains(m, "recovery code") {
+			t.Errorf("before what is gathered comes something else:\n%s", m)
+		}
+		later()
+		m := p.next(t)
+		for _, want := range []string{"added 3 phones", "Cleo (Pixel of Cleo), Dora", "Emil (Pixel of Emil)", "Subject: ", "/notices"} {
+			if !strings.Contains(m, want) {
+				t.Errorf("what is gathered lacks %q:\n%s", want, m)
+			}
+		}
+		if strings.Contains(m, "Ben") || strings.Contains(m, "\nBcc") {
+			t.Errorf("what is gathered:\n%s", m)
+		}
+		add("Finn") // an hour of its own
+		if m := p.next(t); !strings.Contains(m, "Finn added a phone") {
+			t.Errorf("the first of another hour:\n%s", m)
+		}
+		add("Gina")
+		later()
+		if m := p.next(t); !strings.Contains(m, "Gina added a phone") { // alone, so in the words of one
+			t.Errorf("the second of another hour:\n%s", m)
+		}
+		if all, _, err := notice.Of(w.DB.Read(w.Ctx), ana); err != nil || len(all) != 7 {
+			t.Errorf("%d notices, %v: each stands in the console", len(all), err)
+		}
+	})
+}
+
+func TestAMailOfANewTokenSaysHowLongTheOldOneWorks(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		kind   string
+		params map[string]any
+		want   string
+	}{
+		{"with an overlap", "token.renewed", map[string]any{"previous": "aaaa", "until": "2026-11-24T14:02:00Z"}, "works until 24 November 2026, 14:02 UTC"},
+		{"without one", "token.renewed", map[string]any{"previous": "aaaa", "exposed": false}, "stopped at once: nothing syncs"},
+		{"exposed", "token.renewed", map[string]any{"previous": "aaaa", "exposed": true}, "may be known to strangers"},
+		{"by support", "token.renewed_support", map[string]any{"previous": "aaaa"}, "stopped at once"},
+		{"on the server", "token.regenerated", map[string]any{"previous": "aaaa"}, "stopped at once"},
+		{"taken back", "token.regeneration_cancelled", map[string]any{"previous": "aaaa"}, ""},
+		{"something else", "token.viewed", map[string]any{"previous": "aaaa"}, ""},
+	} {
+		text := mail.Tell("en", c.kind, c.params)
+		if c.want != "" && !strings.Contains(text, c.want) || c.want == "" && strings.Contains(text, "The old token") || strings.Contains(text, "{{") {
+			t.Errorf("%s: %s", c.name, text)
+		}
+	}
+}
+
+func TestAMailWaitsLongerTheLongerItHasWaited(t *testing.T) {
+	for waited, want := range map[time.Duration]time.Duration{-time.Second: 30 * time.Second, 0: 30 * time.Second, time.Minute: time.Minute, 5 * time.Hour: 30 * time.Minute} {
+		if got := mail.Pause(waited); got != want {
+			t.Errorf("after %s: %s, want %s", waited, got, want)
+		}
+	}
+}

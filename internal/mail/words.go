@@ -65,10 +65,27 @@ func compose(language, kind string, f filling) Message {
 		if fields["event"] == "" {
 			fields["event"] = kind
 		}
-		m.Text = fill(sentence(page, kind, f.Params), fields) + "\n" + fill(page["at"], fields) + "\n\n" + page["more"]
+		m.Text = fill(sentence(page, kind, f.Params), fields) + "\n"
+		if key := whatNext(kind, f.Params); key != "" {
+			m.Text += fill(page[key], fields) + "\n"
+		}
+		m.Text += fill(page["at"], fields) + "\n\n" + page["more"]
 	}
 	m.Subject = fill(page["subject"], fields)
 	return m
+}
+
+// whatNext is the name of the sentence that says what a new token asks of its readers; "" where there is nothing to do.
+func whatNext(kind string, params map[string]any) string {
+	switch {
+	case EventOf(kind).Name != "token.regenerated" || params["previous"] == nil || kind == "token.regeneration_cancelled":
+		return ""
+	case params["exposed"] == true:
+		return "exposed"
+	case params["until"] != nil:
+		return "replaced_until"
+	}
+	return "replaced_now"
 }
 
 // titleKey is the name of an event's title in the console's catalogue.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -217,27 +218,31 @@ func (s *Service) Deliveries(ctx context.Context, by actor.Actor, id string) ([]
 	return out, err
 }
 
-// Resend sends a delivery once more, under the id it had, so that a reader who has it already knows it.
+// Resend sends a delivery once more, under the id it had, so that a reader who has it already knows it. A stopped endpoint takes tests alone.
 func (s *Service) Resend(ctx context.Context, by actor.Actor, id, delivery string) (Delivery, error) {
 	var d Delivery
 	err := s.DB.InTx(ctx, func(tx database.Tx) error {
-		_, now, err := s.own(tx, by, id)
+		e, now, err := s.own(tx, by, id)
 		if err != nil {
 			return err
 		}
-		res := tx.Model(&deliveryRow{}).Where("id = ? AND webhook_id = ? AND state <> ?", delivery, id, Waiting).
-			Updates(map[string]any{"state": Waiting, "attempts": 0, "error": ""})
-		if res.Error != nil {
-			return res.Error
-		}
 		var r deliveryRow
 		err = tx.Where("id = ? AND webhook_id = ?", delivery, id).Take(&r).Error
-		d = r.delivery()
 		switch {
 		case errors.Is(err, gorm.ErrRecordNotFound):
 			return fault.ErrNotFound
-		case err != nil || res.RowsAffected == 0: // it is on its way already
+		case err != nil:
 			return err
+		case e.StoppedAt != nil && r.Type != testType:
+			return ErrStopped
+		}
+		res := tx.Model(&deliveryRow{}).Where("id = ? AND state <> ?", delivery, Waiting).Updates(map[string]any{"state": Waiting, "attempts": 0, "error": ""})
+		if err := errors.Join(res.Error, tx.Where("id = ?", delivery).Take(&r).Error); err != nil {
+			return err
+		}
+		d = r.delivery()
+		if res.RowsAffected == 0 { // it is on its way already
+			return nil
 		}
 		return s.Outbox.Add(tx, task, []byte(delivery), now, now.Add(giveUp))
 	})
@@ -347,7 +352,14 @@ func (s *Service) post(ctx context.Context, d deliveryRow, e endpointRow) (statu
 // unreached is a request that got no answer.
 type unreached struct{ cause error }
 
-func (u unreached) Error() string { return "no answer: " + clip(u.cause.Error(), 200) }
+// Error leaves the address out: the log of an endpoint need not repeat it, and it may hold a secret of its reader.
+func (u unreached) Error() string {
+	cause := u.cause
+	if named := (*url.Error)(nil); errors.As(cause, &named) {
+		cause = named.Err
+	}
+	return "no answer: " + clip(cause.Error(), 200)
+}
 func (u unreached) Unwrap() error { return u.cause }
 
 func clip(text string, most int) string {
@@ -442,12 +454,12 @@ func (s *Service) health(tx database.Tx, e endpointRow, good, gone bool, now tim
 		return err
 	}
 	by := actor.Actor{Kind: actor.System, Workspace: r.WorkspaceID}
-	if err := audit.RecordAt(tx, by, "webhook.stopped", r.ID, audit.Detail{"url": r.URL, "gone": gone}, now); err != nil {
+	if err := audit.RecordAt(tx, by, "webhook.stopped", r.ID, audit.Detail{"url": shown(r.URL), "gone": gone}, now); err != nil {
 		return err
 	}
 	admins, err := directory.Admins(tx.DB, r.WorkspaceID)
 	if err != nil {
 		return err
 	}
-	return notice.Tell(tx, r.WorkspaceID, admins, "webhook.stopped", notice.Params{"url": r.URL}, now)
+	return notice.Tell(tx, r.WorkspaceID, admins, "webhook.stopped", notice.Params{"url": shown(r.URL)}, now)
 }

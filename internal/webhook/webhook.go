@@ -11,7 +11,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -42,9 +44,10 @@ var Groups = []string{"user", "group", "token", "confirmation"}
 
 // What webhooks refuse.
 var (
-	ErrURL    = fault.New(fault.Unprocessable, "bad_url", "The address of a webhook begins with https:// and leads to a public host.")
-	ErrEvents = fault.New(fault.Unprocessable, "bad_events", "Choose from user, group, token and confirmation.")
-	ErrMany   = fault.New(fault.Conflict, "too_many_webhooks", "A workspace has ten webhooks at most. Remove one first.")
+	ErrURL     = fault.New(fault.Unprocessable, "bad_url", "The address of a webhook begins with https:// and leads to a public host.")
+	ErrEvents  = fault.New(fault.Unprocessable, "bad_events", "Choose from user, group, token and confirmation.")
+	ErrStopped = fault.New(fault.Conflict, "webhook_stopped", "The webhook is stopped. Start it first; nothing was sent.")
+	ErrMany    = fault.New(fault.Conflict, "too_many_webhooks", "A workspace has ten webhooks at most. Remove one first.")
 )
 
 // Endpoint is where a workspace's events go.
@@ -136,8 +139,8 @@ func (s *Service) List(ctx context.Context, by actor.Actor) ([]Endpoint, error) 
 }
 
 // Add makes an endpoint that is told of everything from now on. The secret ("whsec_…") is shown this once.
-func (s *Service) Add(ctx context.Context, by actor.Actor, url string, events []string) (e Endpoint, secret string, err error) {
-	events, err = s.check(ctx, url, events)
+func (s *Service) Add(ctx context.Context, by actor.Actor, address string, events []string) (e Endpoint, secret string, err error) {
+	events, err = s.check(ctx, address, events)
 	if err != nil {
 		return e, "", err
 	}
@@ -152,7 +155,7 @@ func (s *Service) Add(ctx context.Context, by actor.Actor, url string, events []
 		if err != nil {
 			return err
 		}
-		r := endpointRow{ID: ident.New("whk"), WorkspaceID: by.Workspace, URL: url, Events: events, CreatedBy: by.Person, CreatedAt: now}
+		r := endpointRow{ID: ident.New("whk"), WorkspaceID: by.Workspace, URL: address, Events: events, CreatedBy: by.Person, CreatedAt: now}
 		if r.Position, err = audit.Head(tx.DB, by.Workspace); err != nil {
 			return err
 		}
@@ -163,7 +166,7 @@ func (s *Service) Add(ctx context.Context, by actor.Actor, url string, events []
 			return err
 		}
 		e = r.endpoint()
-		return audit.RecordAt(tx, by, "webhook.added", r.ID, audit.Detail{"url": url, "events": events}, now)
+		return audit.RecordAt(tx, by, "webhook.added", r.ID, audit.Detail{"url": shown(address), "events": events}, now)
 	})
 	return e, secret, err
 }
@@ -193,8 +196,11 @@ func (s *Service) newSecret(workspace, id string) (plain string, sealed []byte, 
 }
 
 // check judges what somebody wants an endpoint to be. The address is judged again at every connection.
-func (s *Service) check(ctx context.Context, url string, events []string) ([]string, error) {
-	if err := s.guard.CheckEndpoint(ctx, url); err != nil {
+func (s *Service) check(ctx context.Context, address string, events []string) ([]string, error) {
+	if err := s.guard.CheckEndpoint(ctx, address); err != nil {
+		return nil, ErrURL.Because(err)
+	}
+	if u, err := url.Parse(address); err != nil || !reachable(u.Port()) {
 		return nil, ErrURL.Because(err)
 	}
 	var want []string
@@ -207,6 +213,24 @@ func (s *Service) check(ctx context.Context, url string, events []string) ([]str
 		return nil, ErrEvents
 	}
 	return want, nil
+}
+
+// reachable says whether there can be a port of that number; "" is https's own.
+func reachable(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
+}
+
+// shown is the address of an endpoint as audit, notices and mails tell it: without path and query, in which readers often want a secret of theirs.
+func shown(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	if u.Path != "" && u.Path != "/" || u.RawQuery != "" {
+		return u.Scheme + "://" + u.Host + "/…"
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // Wanted is what an endpoint shall be; a nil field stays.
@@ -244,7 +268,7 @@ func (s *Service) Change(ctx context.Context, by actor.Actor, id string, want Wa
 		if err := tx.Save(&r).Error; err != nil {
 			return err
 		}
-		return audit.RecordAt(tx, by, "webhook.changed", id, audit.Detail{"url": e.URL, "events": e.Events, "stopped": e.StoppedAt != nil}, now)
+		return audit.RecordAt(tx, by, "webhook.changed", id, audit.Detail{"url": shown(e.URL), "events": e.Events, "stopped": e.StoppedAt != nil}, now)
 	})
 	return e, err
 }
@@ -292,7 +316,7 @@ func (s *Service) Remove(ctx context.Context, by actor.Actor, id string) error {
 		if err := tx.Delete(&endpointRow{}, "id = ?", id).Error; err != nil {
 			return err
 		}
-		return audit.RecordAt(tx, by, "webhook.removed", id, audit.Detail{"url": r.URL}, now)
+		return audit.RecordAt(tx, by, "webhook.removed", id, audit.Detail{"url": shown(r.URL)}, now)
 	})
 }
 

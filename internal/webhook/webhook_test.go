@@ -17,6 +17,7 @@ import (
 	"github.com/countersign/countersign/internal/actor"
 	"github.com/countersign/countersign/internal/apitest"
 	"github.com/countersign/countersign/internal/assembly"
+	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/dbtest"
 	"github.com/countersign/countersign/internal/directory"
@@ -160,6 +161,16 @@ func TestAnEventIsSentOnceSignedToWhoAskedForItsKind(t *testing.T) {
 		if len(s.came) != 0 {
 			t.Errorf("%d requests too many", len(s.came))
 		}
+		stopped := true
+		if _, err := w.Webhooks.Change(w.Ctx, ana, e.ID, webhook.Wanted{Stopped: &stopped}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Webhooks.Resend(w.Ctx, ana, e.ID, deliveries(t, w, ana, e.ID)[0].ID); !errors.Is(err, webhook.ErrStopped) {
+			t.Errorf("sent again to a stopped one: %v", err)
+		}
+		if d := deliveries(t, w, ana, e.ID)[0]; d.State != webhook.Delivered {
+			t.Errorf("what was delivered is %s", d.State)
+		}
 	})
 }
 
@@ -268,6 +279,7 @@ func TestWhatAWebhookMayBe(t *testing.T) {
 		for url, want := range map[string]error{
 			"http://8.8.8.8/x": webhook.ErrURL, "https://10.0.0.8/x": webhook.ErrURL, "https://localhost/x": webhook.ErrURL, "https://[::1]/x": webhook.ErrURL,
 			"https://169.254.169.254/latest": webhook.ErrURL, "https://u:p@8.8.8.8/": webhook.ErrURL, "": webhook.ErrURL,
+			"https://8.8.8.8:0/": webhook.ErrURL, "https://8.8.8.8:99999/": webhook.ErrURL,
 		} {
 			if _, _, err := w.Webhooks.Add(w.Ctx, ana, url, []string{"user"}); !errors.Is(err, want) {
 				t.Errorf("%q: %v, want %v", url, err, want)
@@ -327,6 +339,52 @@ func TestANameThatLeadsInsideLaterIsRefused(t *testing.T) {
 			d := deliveries(t, w, ana, e.ID)[0]
 			return d.Attempts == 1 && d.Status == 0 && strings.Contains(d.Error, "not a public address")
 		})
+	})
+}
+
+// TestTheAddressOfAWebhookStaysWithIt: paths and queries of addresses are often what lets a request in; audit, notices, mails and errors tell the
+// host alone.
+func TestTheAddressOfAWebhookStaysWithIt(t *testing.T) {
+	each(t, func(t *testing.T, w *apitest.World, s *system) {
+		ana := w.Workspace("acme")
+		e, _, err := w.Webhooks.Add(w.Ctx, ana, s.URL+"/hush?key=hush", []string{"user"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close() // nobody answers, and the error is shown
+		if _, err := w.Webhooks.Test(w.Ctx, ana, e.ID); err != nil {
+			t.Fatal(err)
+		}
+		apitest.Until(t, "the try is noted", func() bool {
+			d := deliveries(t, w, ana, e.ID)[0]
+			if strings.Contains(d.Error, "hush") {
+				t.Fatalf("the error names the address: %s", d.Error)
+			}
+			return d.Attempts == 1 && d.Error != ""
+		})
+		stopped := true
+		if _, err := w.Webhooks.Change(w.Ctx, ana, e.ID, webhook.Wanted{Stopped: &stopped}); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Webhooks.Remove(w.Ctx, ana, e.ID); err != nil {
+			t.Fatal(err)
+		}
+		events, err := audit.Newest(w.DB.Read(w.Ctx), ana.Workspace, 50)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := 0
+		for _, one := range events {
+			if address, ok := one.Detail["url"].(string); ok {
+				told++
+				if address != s.URL+"/…" {
+					t.Errorf("%s tells %s", one.Event, address)
+				}
+			}
+		}
+		if told != 3 {
+			t.Errorf("%d events tell the address, want added, changed and removed", told)
+		}
 	})
 }
 

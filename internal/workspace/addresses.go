@@ -72,7 +72,7 @@ func (a Addresses) Normal() (Addresses, error) {
 	return out, nil
 }
 
-// network reads an address or a network; an IPv4 address in IPv6's clothes is the IPv4 address.
+// network reads an address or a network; IPv4 in IPv6's clothes is IPv4, as it is when an address is looked for.
 func network(text string) (netip.Prefix, error) {
 	if !strings.Contains(text, "/") {
 		a, err := netip.ParseAddr(text)
@@ -83,6 +83,9 @@ func network(text string) (netip.Prefix, error) {
 		return netip.PrefixFrom(a, a.BitLen()), nil
 	}
 	p, err := netip.ParsePrefix(text)
+	if mapped := 128 - 32; err == nil && p.Addr().Is4In6() && p.Bits() >= mapped {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped)
+	}
 	return p.Masked(), err
 }
 

@@ -324,6 +324,7 @@ func TestAddressLists(t *testing.T) {
 		{name: "the bits of the host go", in: []string{" 203.0.113.7/24 "}, want: []string{"203.0.113.0/24"}},
 		{name: "doubles go, and there is one order", in: []string{"2001:db8::1/32", "10.0.0.0/8", "10.1.2.3/8"}, want: []string{"10.0.0.0/8", "2001:db8::/32"}},
 		{name: "IPv4 in IPv6's clothes", in: []string{"::ffff:192.0.2.1"}, want: []string{"192.0.2.1/32"}},
+		{name: "a network of IPv4 in IPv6's clothes", in: []string{"::ffff:203.0.113.7/120"}, want: []string{"203.0.113.0/24"}},
 		{name: "a name", in: []string{"example.com"}, bad: true},
 		{name: "too many bits", in: []string{"10.0.0.0/33"}, bad: true},
 		{name: "nothing", in: []string{""}, bad: true},

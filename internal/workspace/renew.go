@@ -291,6 +291,20 @@ func (s *Service) EndOverlap(tx database.Tx, by actor.Actor, workspace, id strin
 	return s.say(tx, Event{Kind: TokenOverlapEnded, Workspace: workspace, By: by, Token: id, At: now, Params: Params{"hint": t.Hint, "person": by.Name}})
 }
 
+// longer says whether a replaced token that may live on until more from now lives longer than it would anyway.
+func longer(t Token, more time.Duration, now time.Time) bool {
+	return more <= MaxOverlap && (t.ValidUntil == nil || !now.Add(more).Before(*t.ValidUntil))
+}
+
+// CheckExtend refuses, before anybody is asked, an extension that would be none.
+func CheckExtend(tx database.Tx, t Token, more time.Duration) error {
+	now, err := tx.Now()
+	if err == nil && !longer(t, more, now) {
+		err = ErrExtend
+	}
+	return err
+}
+
 // Extend lets a replaced token live on until more from now. The caller has had it confirmed.
 func (s *Service) Extend(tx database.Tx, by actor.Actor, workspace, id string, more time.Duration) error {
 	t, now, err := owned(tx, by, workspace, id)
@@ -301,7 +315,7 @@ func (s *Service) Extend(tx database.Tx, by actor.Actor, workspace, id string, m
 		return err
 	}
 	until := now.Add(more)
-	if more > MaxOverlap || until.Before(*t.ValidUntil) {
+	if !longer(t, more, now) {
 		return ErrExtend
 	}
 	if err := change(tx, id, map[string]any{"valid_until": until, "overlap_warned_at": nil}); err != nil {
