@@ -14,6 +14,12 @@ import (
 // limits changes how long sessions last, as the Owner would.
 func limits(t *testing.T, s *apitest.Site, b *apitest.Browser, p *phonesim.Phone, idle, life int) apitest.Reply {
 	t.Helper()
+	return b.Do("PUT", "/v1/session-limits", confirmedLimits(t, s, b, p, idle, life))
+}
+
+// confirmedLimits is the body of a change that a phone has confirmed.
+func confirmedLimits(t *testing.T, s *apitest.Site, b *apitest.Browser, p *phonesim.Phone, idle, life int) map[string]any {
+	t.Helper()
 	body := map[string]any{"idle_seconds": idle, "life_seconds": life}
 	r := b.Do("POST", "/v1/confirmations", map[string]any{"action": "session.limits", "params": body})
 	if r.Status != http.StatusCreated {
@@ -23,7 +29,7 @@ func limits(t *testing.T, s *apitest.Site, b *apitest.Browser, p *phonesim.Phone
 		t.Fatalf("approving: %s %v", state, err)
 	}
 	body["confirmation_id"] = r.Text("id")
-	return b.Do("PUT", "/v1/session-limits", body)
+	return body
 }
 
 // state is how a browser's session stands.
@@ -71,7 +77,14 @@ func TestSessionLimitsHoldForOpenSessionsAtOnce(t *testing.T) {
 		elsewhere := s.Owner("beta") // another workspace has its own rules
 		s.Offset.Advance(20 * time.Minute)
 		ana.SignIn("acme", "ana@acme.test")
-		if r := limits(t, s, ana, phone, 600, 3600); r.Status != http.StatusOK || r.JSON["idle_seconds"] != 600.0 {
+		signed := confirmedLimits(t, s, ana, phone, 600, 3600)
+		signed["was"] = map[string]any{"idle_seconds": 1800, "life_seconds": 604800}
+		r := ana.Do("PUT", "/v1/session-limits", signed)
+		if met, _ := r.JSON["now"].(map[string]any); r.Status != http.StatusConflict || r.Code() != "edit_conflict" || met["idle_seconds"] != 43200.0 || met["life_seconds"] != 604800.0 {
+			t.Errorf("begun with what did not hold any more: %d %s", r.Status, r.Body)
+		}
+		signed["was"] = map[string]any{"idle_seconds": 43200, "life_seconds": 604800} // the refusal has spent nothing
+		if r := ana.Do("PUT", "/v1/session-limits", signed); r.Status != http.StatusOK || r.JSON["idle_seconds"] != 600.0 {
 			t.Fatalf("%d %s", r.Status, r.Body)
 		}
 		if got := state(t, left); got != "ended" {

@@ -71,6 +71,7 @@ type Deps struct {
 type API struct {
 	Deps
 	origins *http.CrossOriginProtection
+	waits   httpkit.Waits
 }
 
 // New is the door.

@@ -26,6 +26,7 @@ type mailResponse struct {
 type eventResponse struct {
 	Event    string `json:"event"`
 	Push     bool   `json:"push"`
+	News     bool   `json:"news"`
 	Mail     bool   `json:"mail"`
 	Enforced bool   `json:"enforced"`
 }
@@ -53,7 +54,7 @@ func (a *API) presentNotifications(c *gin.Context, in signin.SignedIn) error {
 		out.Mail.From = a.Mail.Sender.From()
 	}
 	for i, e := range mail.Events {
-		out.Events[i] = eventResponse{Event: e.Name, Push: e.Push, Mail: !e.Push && set.Mails(e), Enforced: e.Enforced}
+		out.Events[i] = eventResponse{Event: e.Name, Push: e.Push, News: e.News, Mail: !e.Push && set.Mails(e), Enforced: e.Enforced}
 	}
 	c.JSON(http.StatusOK, out)
 	return nil

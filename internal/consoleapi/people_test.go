@@ -49,7 +49,9 @@ func TestPeople(t *testing.T) {
 		if a := b.patch("/v1/people/"+id, map[string]any{"role": "admin", "was": map[string]any{"role": "guest"}}).is(409, "edit_conflict"); a.text("now.role") != "user" {
 			w.Errorf("both versions: %s", a.raw)
 		}
-		b.patch("/v1/people/"+id, map[string]any{"role": "user", "was": map[string]any{"role": "guest"}}).is(200) // both wanted the same
+		b.patch("/v1/people/"+id, map[string]any{"role": "user", "was": map[string]any{"role": "guest"}}).is(200)                   // both wanted the same
+		b.patch("/v1/people/"+id, map[string]any{"active": false, "was": map[string]any{"role": "guest"}}).is(409, "edit_conflict") // somebody with another role is meant
+		b.patch("/v1/people/"+id, map[string]any{"active": true, "was": map[string]any{"role": "user"}}).is(200)
 		b.patch("/v1/people/"+id, map[string]any{"role": "guest", "was": map[string]any{"role": "user"}}).is(200)
 		b.patch("/v1/people/"+id, map[string]any{"role": "user", "was": map[string]any{"role": "guest", "name": "x"}}).is(400, "unknown_field")
 		b.patch("/v1/people/"+id, map[string]any{"role": "user"}).is(200)

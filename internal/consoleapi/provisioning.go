@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -36,29 +37,30 @@ func (a *API) mountProvisioning(g *gin.RouterGroup) {
 }
 
 type callResponse struct {
-	ID          string     `json:"id"`
-	At          time.Time  `json:"at"`
-	LastAt      time.Time  `json:"last_at"`
-	Times       int64      `json:"times"`
-	Result      string     `json:"result"`
-	Operation   string     `json:"operation"`
-	Event       string     `json:"event,omitempty"`
-	Status      int        `json:"status"`
-	Code        string     `json:"code,omitempty"`
-	Sentence    string     `json:"sentence"`
-	Subject     *subject   `json:"subject,omitempty"`
-	Token       *tokenRef  `json:"used_token,omitempty"`
-	Client      string     `json:"client,omitempty"`
-	ClientBasis string     `json:"client_basis,omitempty"`
-	ReplayedBy  string     `json:"replayed_by,omitempty"`
-	ReplayOf    string     `json:"replay_of,omitempty"`
-	BulkID      string     `json:"bulk_id,omitempty"`
-	Method      string     `json:"method"`
-	Target      string     `json:"target"`
-	RequestID   string     `json:"request_id,omitempty"`
-	TookMS      float64    `json:"took_ms"`
-	ResolvedAt  *time.Time `json:"resolved_at,omitempty"`
-	ResolvedBy  string     `json:"resolved_by,omitempty"`
+	ID          string      `json:"id"`
+	At          time.Time   `json:"at"`
+	LastAt      time.Time   `json:"last_at"`
+	Times       int64       `json:"times"`
+	Result      string      `json:"result"`
+	Operation   string      `json:"operation"`
+	Event       string      `json:"event,omitempty"`
+	Status      int         `json:"status"`
+	Code        string      `json:"code,omitempty"`
+	Sentence    string      `json:"sentence"`
+	Named       []time.Time `json:"sentence_times,omitempty"`
+	Subject     *subject    `json:"subject,omitempty"`
+	Token       *tokenRef   `json:"used_token,omitempty"`
+	Client      string      `json:"client,omitempty"`
+	ClientBasis string      `json:"client_basis,omitempty"`
+	ReplayedBy  string      `json:"replayed_by,omitempty"`
+	ReplayOf    string      `json:"replay_of,omitempty"`
+	BulkID      string      `json:"bulk_id,omitempty"`
+	Method      string      `json:"method"`
+	Target      string      `json:"target"`
+	RequestID   string      `json:"request_id,omitempty"`
+	TookMS      float64     `json:"took_ms"`
+	ResolvedAt  *time.Time  `json:"resolved_at,omitempty"`
+	ResolvedBy  string      `json:"resolved_by,omitempty"`
 }
 
 type subject struct {
@@ -110,7 +112,7 @@ type callCan struct {
 
 func presentCall(r provisioning.Row) callResponse {
 	out := callResponse{ID: r.ID, At: r.At, LastAt: r.LastAt, Times: r.Times, Result: string(r.Result), Operation: r.Operation, Event: r.Event, Status: r.Status,
-		Code: r.Code, Sentence: r.Sentence, Client: r.Client, ClientBasis: r.ClientBasis, ReplayedBy: r.ReplayedBy, ReplayOf: r.ReplayOf, BulkID: r.BulkID,
+		Code: r.Code, Sentence: r.Sentence, Named: r.Named(), Client: r.Client, ClientBasis: r.ClientBasis, ReplayedBy: r.ReplayedBy, ReplayOf: r.ReplayOf, BulkID: r.BulkID,
 		Method: r.Method, Target: r.Target, RequestID: r.RequestID, TookMS: float64(r.TookUs) / 1000, ResolvedAt: optional(r.ResolvedAt), ResolvedBy: r.ResolvedBy}
 	if r.SubjectKind != "" && (r.SubjectID != "" || r.SubjectName != "") {
 		out.Subject = &subject{r.SubjectKind, r.SubjectID, r.SubjectName}
@@ -178,6 +180,9 @@ func callQuery(c *gin.Context) (provisioning.Query, error) {
 		if q.Result = results[text]; q.Result == "" {
 			return q, provisioning.ErrFilter
 		}
+	}
+	if q.Effect = provisioning.Effect(c.Query("effect")); q.Effect != "" && !slices.Contains(provisioning.Effects, q.Effect) {
+		return q, provisioning.ErrFilter
 	}
 	for name, into := range map[string]*time.Time{"from": &q.From, "to": &q.To} {
 		if text := c.Query(name); text != "" {

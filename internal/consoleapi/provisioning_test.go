@@ -81,14 +81,14 @@ func TestTheProvisioningLogIsReadFilteredAndPaged(t *testing.T) {
 		}
 		ben := all[4]["subject"].(map[string]any)["id"].(string)
 		from := all[2]["at"].(string)
-		for query, want := range map[string]int{"": 5, "result=failed": 1, "result=ok": 4, "open=true": 1, "person=" + ben: 1, "operation=user.create": 4, "method=GET": 1,
+		for query, want := range map[string]int{"": 5, "result=failed": 1, "result=ok": 4, "effect=created": 3, "effect=refused": 1, "effect=off": 0, "open=true": 1, "person=" + ben: 1, "operation=user.create": 4, "method=GET": 1,
 			"code=DS-1201": 1, "q=CLEO": 1, "q=emil@acme": 1, "q=nobody": 0, "team=tea_x": 0, "token=" + all[0]["used_token"].(map[string]any)["id"].(string): 5, "token=tok_x": 0,
 			"from=" + url.QueryEscape(from): 3, "to=" + url.QueryEscape(from): 2, "result=failed&q=ben": 1, "person=" + ben + "&result=failed": 0} {
 			if r := ana.get("/v1/provisioning/log?" + query); r.status != http.StatusOK || len(items(r, "items")) != want {
 				w.Errorf("%s: %d, %d rows, want %d", query, r.status, len(items(r, "items")), want)
 			}
 		}
-		for _, query := range []string{"result=good", "from=yesterday", "person=a%20b", "after=x", "limit=many", "q=" + strings.Repeat("x", 201)} {
+		for _, query := range []string{"result=good", "effect=gone", "from=yesterday", "person=a%20b", "after=x", "limit=many", "q=" + strings.Repeat("x", 201)} {
 			if r := ana.get("/v1/provisioning/log?" + query); r.status != http.StatusBadRequest {
 				w.Errorf("%s: %d", query, r.status)
 			}

@@ -173,6 +173,7 @@ func (a *API) answerMapping(c *gin.Context, in signin.SignedIn, changed *int) er
 type mappingRequest struct {
 	Mapping        directory.AttributeMapping `json:"mapping"`
 	ConfirmationID string                     `json:"confirmation_id"` // where the addresses are fed otherwise than before
+	Was            directory.AttributeMapping `json:"was"`             // what held when the change was begun; absent: whatever holds
 }
 
 // mappingAction is the action that a phone confirms then; internal/assembly registers it.
@@ -206,7 +207,7 @@ func (a *API) setMapping(c *gin.Context, in signin.SignedIn) error {
 	if err != nil {
 		return err
 	}
-	n, err := a.Directory.SetMappingIf(c.Request.Context(), in.Actor, req.Mapping, func(tx database.Tx) error {
+	n, err := a.Directory.SetMappingIf(c.Request.Context(), in.Actor, req.Was, req.Mapping, func(tx database.Tx) error {
 		return a.Confirms.SpendWith(tx, in.Actor, confirmationID(req.ConfirmationID), mappingAction, "", params)
 	})
 	if err != nil {

@@ -170,3 +170,45 @@ func TestTheConsoleDecidesAboutAHeldRemoval(t *testing.T) {
 		ana.get("/v1/removals/rmv_nobody").is(404, "not_found")
 	})
 }
+
+func TestWhatSomebodyElseArrangedMeanwhileIsNotOverwritten(t *testing.T) {
+	onBoth(t, func(w *world) {
+		acme := w.workspace("acme", "ana@acme.test")
+		ana, p := w.signedIn("acme", "ana@acme.test"), w.provision(acme.Workspace.ID)
+		p.user("ben")
+		type fields = map[string][]string
+		type m = map[string]any
+		nick, title := fields{"name": {"nickName"}}, fields{"name": {"title"}}
+		mapping := func(was, want any) answer { return ana.put("/v1/directory/mapping", m{"mapping": want, "was": was}) }
+		mapping(fields{}, nick).is(200)
+		if a := mapping(fields{"name": {"displayName"}}, title).is(409, "edit_conflict"); a.text("now.mapping.name.0") != "nickName" || a.text("now.mapping.email.0") != "emails" {
+			w.Errorf("%s", a.raw)
+		}
+		mapping(fields{}, nick).is(200) // both wanted the same
+		effective := directory.AttributeMapping{"name": {"nickName"}}
+		for _, field := range directory.MappedFields[1:] {
+			effective[field] = directory.DefaultMapping[field]
+		}
+		if a := mapping(effective, title).is(200); a.number("changed") != 1 {
+			w.Errorf("%s", a.raw)
+		}
+		ana.put("/v1/directory/mapping", m{"mapping": nick}).is(200) // nobody says what it was
+
+		rule := func(name, role string) []m { return []m{{"app_role": name, "role": role}} }
+		roles := func(was, rules any, offer bool) answer {
+			return ana.put("/v1/directory/role-mapping", m{"rules": rules, "offer_roles": offer, "was": was})
+		}
+		nothing := m{"rules": []m{}, "offer_roles": false, "keep_on_return": false}
+		roles(nothing, rule("Boss", "admin"), true).is(200)
+		if a := roles(nothing, rule("Boss", "guest"), true).is(409, "edit_conflict"); a.text("now.rules.0.role") != "admin" || a.at("now.offer_roles") != true || a.at("now.keep_on_return") != false {
+			w.Errorf("%s", a.raw)
+		}
+		roles(nothing, rule("Boss", "admin"), true).is(200)
+		roles(m{"rules": rule("Boss", "admin"), "offer_roles": false}, rule("Boss", "guest"), false).is(409, "edit_conflict")
+		roles(m{"rules": rule("Boss", "admin")}, rule("Boss", "guest"), false).is(200)
+		roles(m{}, rule("Boss", "admin"), false).is(400, "malformed")
+		if a := ana.get("/v1/directory/role-mapping").is(200); a.text("rules.0.role") != "guest" || a.at("offer_roles") != false {
+			w.Errorf("%s", a.raw)
+		}
+	})
+}

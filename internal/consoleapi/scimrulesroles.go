@@ -39,6 +39,32 @@ func (b roleMappingBody) mapping() directory.RoleMapping {
 	return directory.RoleMapping{Rules: b.Rules, KeepOnReturn: b.KeepOnReturn}
 }
 
+func (b roleMappingBody) settings() directory.RoleSettings {
+	return directory.RoleSettings{RoleMapping: b.mapping(), OfferRoles: b.OfferRoles}
+}
+
+type setRolesRequest struct {
+	roleMappingBody
+	Was *roleMappingBody `json:"was"` // what held when the change was begun; absent: whatever holds
+}
+
+// Validate is httpkit.Validator.
+func (r setRolesRequest) Validate() error {
+	if r.Was != nil && r.Was.Rules == nil {
+		return needed(false, "rules of what it was")
+	}
+	return r.roleMappingBody.Validate()
+}
+
+// was is what the change was begun with; nil where nobody says.
+func (r setRolesRequest) was() *directory.RoleSettings {
+	if r.Was == nil {
+		return nil
+	}
+	s := r.Was.settings()
+	return &s
+}
+
 type roleMappingResponse struct {
 	Rules        []directory.RoleRule `json:"rules"`
 	OfferRoles   bool                 `json:"offer_roles"`
@@ -70,11 +96,11 @@ func (a *API) setRoleMapping(c *gin.Context, in signin.SignedIn) error {
 	if err := changesDirectory(in); err != nil {
 		return err
 	}
-	req, err := httpkit.Decode[roleMappingBody](c, httpkit.ConsoleBody)
+	req, err := httpkit.Decode[setRolesRequest](c, httpkit.ConsoleBody)
 	if err != nil {
 		return err
 	}
-	n, err := a.Directory.SetRoles(c.Request.Context(), in.Actor, req.mapping(), req.OfferRoles)
+	n, err := a.Directory.SetRolesFrom(c.Request.Context(), in.Actor, req.was(), req.settings())
 	if err != nil {
 		return err
 	}

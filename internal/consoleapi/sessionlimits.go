@@ -7,7 +7,9 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/directory"
+	"github.com/countersign/countersign/internal/fault"
 	"github.com/countersign/countersign/internal/httpkit"
 	"github.com/countersign/countersign/internal/signin"
 )
@@ -82,7 +84,24 @@ func (a *API) answerSessionLimits(c *gin.Context, in signin.SignedIn) error {
 
 type sessionLimitsRequest struct {
 	sessionLimits
-	ConfirmationID string `json:"confirmation_id"`
+	ConfirmationID string         `json:"confirmation_id"`
+	Was            *sessionLimits `json:"was"` // what held when the change was begun; absent: whatever holds
+}
+
+// unedited refuses where something else holds than what the change began with, or would make of it.
+func (a *API) unedited(tx database.Tx, r sessionLimitsRequest, id string) error {
+	if r.Was == nil {
+		return nil
+	}
+	l, err := a.SignIn.LimitsOf(tx.DB, id)
+	if err != nil {
+		return err
+	}
+	now := presentLimits(l)
+	if now == *r.Was || now == r.sessionLimits {
+		return nil
+	}
+	return fault.ErrEdited.With("now", now)
 }
 
 // changeSessionLimits does what the phone has signed; the body has to say the same.
@@ -101,7 +120,8 @@ func (a *API) changeSessionLimits(c *gin.Context, in signin.SignedIn) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Confirms.Perform(c.Request.Context(), in.Actor, confirmationID(req.ConfirmationID), sessionLimitsAction, "", params); err != nil {
+	unedited := func(tx database.Tx) error { return a.unedited(tx, req, in.Actor.Workspace) }
+	if err := a.Confirms.PerformWhere(c.Request.Context(), in.Actor, confirmationID(req.ConfirmationID), sessionLimitsAction, "", params, unedited); err != nil {
 		return err
 	}
 	return a.answerSessionLimits(c, in)

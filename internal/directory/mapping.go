@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -205,21 +206,35 @@ type FieldValue struct {
 
 // Mapping is a workspace's mapping with the defaults for what it leaves out, and what it has said itself.
 func (s *Service) Mapping(ctx context.Context, workspace string) (effective, own AttributeMapping, err error) {
-	effective, own = AttributeMapping{}, AttributeMapping{}
+	own, err = mappingIn(s.db.Read(ctx), workspace)
+	return own.effective(), own, err
+}
+
+// mappingIn is what a workspace has said itself.
+func mappingIn(db *gorm.DB, workspace string) (AttributeMapping, error) {
+	own := AttributeMapping{}
 	var row rulesRow
-	if err := s.db.Read(ctx).Where("workspace_id = ?", workspace).Limit(1).Find(&row).Error; err != nil {
-		return nil, nil, err
+	if err := db.Where("workspace_id = ?", workspace).Limit(1).Find(&row).Error; err != nil {
+		return own, err
 	}
-	if err := stored(row.Mapping, &own); err != nil {
-		return nil, nil, err
-	}
+	return own, stored(row.Mapping, &own)
+}
+
+// effective is the mapping with the defaults for what it leaves out.
+func (m AttributeMapping) effective() AttributeMapping {
+	out := AttributeMapping{}
 	for _, field := range MappedFields {
-		effective[field] = DefaultMapping[field]
-		if len(own[field]) > 0 {
-			effective[field] = own[field]
+		out[field] = DefaultMapping[field]
+		if len(m[field]) > 0 {
+			out[field] = m[field]
 		}
 	}
-	return effective, own, nil
+	return out
+}
+
+// same says whether two mappings feed every field alike.
+func (m AttributeMapping) same(other AttributeMapping) bool {
+	return maps.EqualFunc(m.effective(), other.effective(), slices.Equal)
 }
 
 // Profile is every mapped field of a person, and from which attribute it comes.
@@ -366,12 +381,13 @@ func eachUser(db *gorm.DB, workspace string, do func(userRow) error) error {
 
 // SetMapping keeps a mapping and brings the names and addresses of everybody in line with it, in one transaction. It says of how many.
 func (s *Service) SetMapping(ctx context.Context, by actor.Actor, want AttributeMapping) (changed int, err error) {
-	return s.SetMappingIf(ctx, by, want, func(database.Tx) error { return nil })
+	return s.SetMappingIf(ctx, by, nil, want, func(database.Tx) error { return nil })
 }
 
 // SetMappingIf is SetMapping where people's addresses, by which they sign in, may have to be confirmed: confirmed is run in the transaction if they
-// are fed otherwise than before, and its error takes everything back.
-func (s *Service) SetMappingIf(ctx context.Context, by actor.Actor, want AttributeMapping, confirmed func(database.Tx) error) (changed int, err error) {
+// are fed otherwise than before, and its error takes everything back. was is what held when the change was begun: where neither that nor what is
+// wanted holds any more, it is refused with fault.ErrEdited. nil is whatever held.
+func (s *Service) SetMappingIf(ctx context.Context, by actor.Actor, was, want AttributeMapping, confirmed func(database.Tx) error) (changed int, err error) {
 	r, err := s.rulesOf(ctx, by.Workspace)
 	if err != nil {
 		return 0, err
@@ -384,8 +400,17 @@ func (s *Service) SetMappingIf(ctx context.Context, by actor.Actor, want Attribu
 		if err := asManager(tx, by); err != nil {
 			return err
 		}
-		if err := s.feedsOtherwise(tx, by.Workspace, want["email"], confirmed); err != nil {
+		held, err := mappingIn(tx.DB, by.Workspace)
+		if err != nil {
 			return err
+		}
+		if was != nil && !held.same(was) && !held.same(want) {
+			return fault.ErrEdited.With("now", map[string]any{"mapping": held.effective()})
+		}
+		if !slices.Equal(held.effective()["email"], want.effective()["email"]) {
+			if err := confirmed(tx); err != nil {
+				return err
+			}
 		}
 		now, err := tx.Now()
 		if err != nil {
@@ -412,30 +437,6 @@ func (s *Service) SetMappingIf(ctx context.Context, by actor.Actor, want Attribu
 		return audit.RecordAt(tx, by, "mapping.changed", by.Workspace, audit.Detail{"fields": sortedFields(want), "people": changed}, now)
 	})
 	return changed, err
-}
-
-// feedsOtherwise runs do if these sources of the address are not the ones that hold.
-func (s *Service) feedsOtherwise(tx database.Tx, workspace string, sources []string, do func(database.Tx) error) error {
-	var row rulesRow
-	if err := tx.Where("workspace_id = ?", workspace).Limit(1).Find(&row).Error; err != nil {
-		return err
-	}
-	own := AttributeMapping{}
-	if err := stored(row.Mapping, &own); err != nil {
-		return err
-	}
-	if slices.Equal(addressSources(own["email"]), addressSources(sources)) {
-		return nil
-	}
-	return do(tx)
-}
-
-// addressSources are the sources that count where these are said.
-func addressSources(said []string) []string {
-	if len(said) == 0 {
-		return DefaultMapping["email"]
-	}
-	return said
 }
 
 func sortedFields(m AttributeMapping) []string {

@@ -107,7 +107,7 @@ func (s *Service) Change(ctx context.Context, by actor.Actor, id string, role *R
 }
 
 // ChangeFrom is Change of somebody whose role was that when the change was begun: where it is neither that nor the wanted one any more, the change is
-// refused with fault.ErrEdited. "" is whatever it was.
+// refused with fault.ErrEdited, also where it would only switch the person on or off. "" is whatever it was.
 func (s *Service) ChangeFrom(ctx context.Context, by actor.Actor, id string, was Role, role *Role, active *bool) (Person, error) {
 	var p Person
 	err := s.db.InTx(ctx, func(tx database.Tx) error {
@@ -122,7 +122,7 @@ func (s *Service) ChangeFrom(ctx context.Context, by actor.Actor, id string, was
 		if err != nil {
 			return err
 		}
-		if was != "" && role != nil && r.Role != string(was) && r.Role != string(*role) {
+		if was != "" && r.Role != string(was) && (role == nil || r.Role != string(*role)) {
 			return fault.ErrEdited.With("now", map[string]string{"role": r.Role})
 		}
 		if err := s.setRole(tx, by, &r, role); err != nil {

@@ -205,7 +205,7 @@ func (s *Service) giveRoles(tx database.Tx, by actor.Actor, m RoleMapping, g Gua
 		return 0, err
 	}
 	if by.Kind == actor.Provider {
-		if changes, err = holdRoles(tx, by, g, changes, now); err != nil {
+		if changes, err = s.holdRoles(tx, by, g, changes, now); err != nil {
 			return 0, err
 		}
 	}
@@ -272,20 +272,20 @@ func concerned(db *gorm.DB, dialect, workspace string, old, next RoleMapping) ([
 
 // RoleMappingOf is a workspace's role mapping, and whether it offers its roles at /Roles.
 func (s *Service) RoleMappingOf(ctx context.Context, workspace string) (m RoleMapping, offers bool, err error) {
+	return roleSettingsIn(s.db.Read(ctx), workspace)
+}
+
+func roleSettingsIn(db *gorm.DB, workspace string) (m RoleMapping, offers bool, err error) {
 	var row rulesRow
-	if err := s.db.Read(ctx).Where("workspace_id = ?", workspace).Limit(1).Find(&row).Error; err != nil {
+	if err := db.Where("workspace_id = ?", workspace).Limit(1).Find(&row).Error; err != nil {
 		return m, false, err
 	}
 	return m, row.OffersRoles, stored(row.Roles, &m)
 }
 
 func roleMappingIn(db *gorm.DB, workspace string) (RoleMapping, error) {
-	var m RoleMapping
-	var row rulesRow
-	if err := db.Where("workspace_id = ?", workspace).Limit(1).Find(&row).Error; err != nil {
-		return m, err
-	}
-	return m, stored(row.Roles, &m)
+	m, _, err := roleSettingsIn(db, workspace)
+	return m, err
 }
 
 // PreviewRoles tells whose role a mapping would change. Nothing is written.
@@ -343,18 +343,39 @@ func (s *Service) SampleRole(ctx context.Context, workspace string, want RoleMap
 	return want.of(r, teams[r.Row.ID])
 }
 
+// RoleSettings are a role mapping and whether the roles are shown at /Roles; nil is as it is.
+type RoleSettings struct {
+	RoleMapping
+	OfferRoles *bool
+}
+
+// hold says whether these are the settings that hold, which name both.
+func (r RoleSettings) hold(m RoleMapping, offers bool) bool {
+	return slices.Equal(r.Rules, m.Rules) && r.KeepOnReturn == m.KeepOnReturn && (r.OfferRoles == nil || *r.OfferRoles == offers)
+}
+
 // SetRoles keeps a mapping and gives everybody their role by it, in one transaction. It says of how many the role has changed. offer, where it
 // is not nil, says whether the roles are shown at /Roles.
 func (s *Service) SetRoles(ctx context.Context, by actor.Actor, want RoleMapping, offer *bool) (changed int, err error) {
+	return s.SetRolesFrom(ctx, by, nil, RoleSettings{want, offer})
+}
+
+// SetRolesFrom is SetRoles of somebody who began with the settings was: where neither those nor the wanted ones hold any more, it is refused with
+// fault.ErrEdited. nil is whatever held.
+func (s *Service) SetRolesFrom(ctx context.Context, by actor.Actor, was *RoleSettings, settings RoleSettings) (changed int, err error) {
+	want, offer := settings.RoleMapping, settings.OfferRoles
 	err = s.db.InTx(ctx, func(tx database.Tx) error {
 		if err := asManager(tx, by); err != nil {
 			return err
 		}
-		if err := want.check(tx.DB, by.Workspace); err != nil {
+		old, offers, err := roleSettingsIn(tx.DB, by.Workspace)
+		if err != nil {
 			return err
 		}
-		old, err := roleMappingIn(tx.DB, by.Workspace)
-		if err != nil {
+		if was != nil && !was.hold(old, offers) && !settings.hold(old, offers) {
+			return fault.ErrEdited.With("now", map[string]any{"rules": append([]RoleRule{}, old.Rules...), "offer_roles": offers, "keep_on_return": old.KeepOnReturn})
+		}
+		if err := want.check(tx.DB, by.Workspace); err != nil {
 			return err
 		}
 		ids, err := concerned(tx.DB, tx.Dialect(), by.Workspace, old, want)

@@ -1,6 +1,7 @@
 package provisioning
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ type Query struct {
 	Person    string // id: calls about the person, and those that put them alone into a team or out of one
 	Team      string // id
 	Result    Result
+	Effect    Effect
 	Open      bool // only refusals that have not come right
 	Operation string
 	Method    string
@@ -58,6 +60,25 @@ type Row struct {
 	ResolvedAt  *time.Time
 	ResolvedBy  string
 }
+
+// Named are the times that the sentence names, in its order: those of a refused token's end.
+func (r Row) Named() []time.Time {
+	if r.Result != Rejected {
+		return nil
+	}
+	var out []time.Time
+	for _, text := range moments.FindAllString(r.Sentence, -1) {
+		if t, err := time.Parse(moment, text); err == nil {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// How the sentence of a refused token names a time.
+const moment = "2 January 2006 at 15:04 UTC"
+
+var moments = regexp.MustCompile(`\b\d{1,2} [A-Z][a-z]+ \d{4} at \d\d:\d\d UTC`)
 
 // Took is how long the call took, as far as its row was written.
 func (r Row) Took() time.Duration { return time.Duration(r.TookUs) * time.Microsecond }
@@ -191,7 +212,7 @@ func (q Query) ways() []way {
 func (q Query) floor(db *gorm.DB, most int) (string, error) {
 	few := q.Person != "" || q.Bulk != ""
 	apart := q.Open || q.refused()
-	other := q.Operation != "" || q.Token != "" || q.Code != "" || q.Method != ""
+	other := q.Effect != "" || q.Operation != "" || q.Token != "" || q.Code != "" || q.Method != ""
 	plain := q.Text == "" && !other
 	switch {
 	case q.Text == "" && few, plain && q.Result == "" && !q.Open:
@@ -222,7 +243,7 @@ func (q Query) floor(db *gorm.DB, most int) (string, error) {
 }
 
 func (q Query) refused() bool {
-	return q.Result == Failed || q.Result == Rejected || q.Result == Slowed
+	return q.Result == Failed || q.Result == Rejected || q.Result == Slowed || q.Effect == Refused
 }
 
 // where adds everything but the person.
@@ -240,6 +261,7 @@ func (q Query) where(find *gorm.DB) *gorm.DB {
 	if q.Open {
 		find = find.Where("resolved_at IS NULL")
 	}
+	find = q.Effect.where(find)
 	for column, value := range map[string]string{"result": string(q.Result), "operation": q.Operation, "method": q.Method, "code": q.Code, "token_id": q.Token} {
 		if value != "" {
 			find = find.Where(column+" = ?", value)

@@ -49,7 +49,7 @@ func (m *minute) kind(e *Entry, n int64) {
 		m.unchanged = n
 	case e.Event == "":
 		m.looked = n
-	case e.Event == "person.created", e.Event == "person.adopted", e.Event == "person.revived":
+	case slices.Contains(broughtIn, e.Event):
 		m.created = n
 	case e.Event == "person.deactivated":
 		m.deactivated = n

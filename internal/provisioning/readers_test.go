@@ -168,3 +168,37 @@ func TestTrafficIsToldByDays(t *testing.T) {
 		}
 	})
 }
+
+// A number of sync health leads to the rows that were counted, and to no others.
+func TestEachEffectLeadsToTheCallsThatWereCounted(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *book) {
+		start := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+		for i, c := range []struct {
+			event  string
+			result provisioning.Result
+			by     string
+		}{
+			{"person.created", provisioning.OK, ""}, {"person.adopted", provisioning.OK, ""}, {"person.updated", provisioning.OK, ""}, {"person.renamed", provisioning.OK, ""},
+			{"person.deactivated", provisioning.OK, ""}, {"person.deleted", provisioning.OK, ""}, {"team.created", provisioning.OK, ""},
+			{"", provisioning.OK, ""}, {"person.updated", provisioning.Unchanged, ""}, {"person.updated", provisioning.Failed, ""},
+			{"person.created", provisioning.OK, "ppl_ana"}, // a replay
+		} {
+			b.Later(b.entry(func(e *provisioning.Entry) {
+				e.At, e.Event, e.Result, e.ReplayedBy = start.Add(time.Duration(i)*time.Second), c.event, c.result, c.by
+			}))
+		}
+		got := map[provisioning.Effect][]string{}
+		for _, effect := range provisioning.Effects {
+			for _, row := range b.rows(provisioning.Query{Effect: effect}) {
+				got[effect] = append([]string{row.Event}, got[effect]...)
+			}
+		}
+		want := map[provisioning.Effect][]string{
+			provisioning.Created: {"person.created", "person.adopted"}, provisioning.Updated: {"person.updated", "person.renamed"},
+			provisioning.Off: {"person.deactivated", "person.deleted"}, provisioning.Teams: {"team.created"}, provisioning.Refused: {"person.updated"},
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

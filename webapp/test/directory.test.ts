@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { asCurl, attributeName, kindOf, pieces, shown } from '../src/console/directory/log/diff'
 import { active, change, localMinute, query, readSearch, scans } from '../src/console/directory/log/filters'
 import { bars, dealtWith, entraMinutes, inScope, lastDay, share, shownMinutes } from '../src/console/directory/health/estimate'
-import { changedFields, lines, moved, ownSources, ruleOf, sameRules } from '../src/console/directory/rules/order'
+import { saveOver } from '../src/console/directory/rules/decide'
+import { changedFields, differing, lines, metFields, metSettings, moved, ownSources, ruleDifferences, ruleOf, sameRules, sourcesOf, typedOf } from '../src/console/directory/rules/order'
+import { ApiError } from '../src/shared/api'
 import { standing, toAnnounce } from '../src/console/directory/log/live'
 import { current, guides, providerOf, ticked } from '../src/console/directory/setup/guides'
 import { changeMembers, filtered, readMembers } from '../src/console/pages/members-search'
@@ -23,6 +25,8 @@ describe('the address of the log', () => {
     ['an id with other characters', { person: '../x', team: 'a b', after: '<' }, {}],
     ['a time that is none', { from: 'yesterday', to: '2026-11-22T10:00:00Z' }, { to: '2026-11-22T10:00:00Z' }],
     ['things that are no text', { q: { a: 1 }, code: null, token: ['x'] }, {}],
+    ['what came of calls', { effect: 'off' }, { effect: 'off' }],
+    ['an effect that there is not', { effect: 'gone' }, {}],
     ['names that are no filters', { evil: 'x' }, {}],
   ])('takes %s as it can', (_, search, want) => {
     expect(readSearch(search)).toEqual(want)
@@ -60,7 +64,8 @@ describe('the address of the log', () => {
   })
 
   it('knows which filters an index finds', () => {
-    expect([scans({}), scans({ person: 'ppl_1' }), scans({ result: 'failed' }), scans({ result: 'ok' }), scans({ q: 'x' })]).toEqual([false, false, false, true, true])
+    expect([scans({}), scans({ person: 'ppl_1' }), scans({ result: 'failed' }), scans({ effect: 'refused' })]).toEqual([false, false, false, false])
+    expect([scans({ result: 'ok' }), scans({ effect: 'off' }), scans({ q: 'x' })]).toEqual([true, true, true])
   })
 })
 
@@ -242,5 +247,42 @@ describe('rules', () => {
   it('tell what was changed; an emptied field goes by its default', () => {
     expect(changedFields(fields, { name: 'displayName', title: 'nickName' })).toEqual([])
     expect(changedFields(fields, { name: '', title: '' })).toEqual(['title'])
+  })
+
+  it('differ between two versions by place and role', () => {
+    const mine = [{ team_id: 'tea_1', role: 'admin' as const }, { app_role: 'Auditor', role: 'guest' as const }, { team_id: 'tea_3', role: 'user' as const }]
+    const theirs = [{ app_role: 'Auditor', role: 'guest' as const }, { team_id: 'tea_2', role: 'user' as const }, { team_id: 'tea_3', role: 'user' as const }]
+    expect(ruleDifferences(mine, mine)).toEqual([])
+    expect(ruleDifferences(mine, theirs)).toEqual([
+      { rule: mine[0], mine: { place: 1, role: 'admin' }, theirs: null },
+      { rule: mine[1], mine: { place: 2, role: 'guest' }, theirs: { place: 1, role: 'guest' } },
+      { rule: theirs[1], mine: null, theirs: { place: 2, role: 'user' } },
+    ])
+  })
+
+  it('that hold by now are what a refused change met', () => {
+    const refused = (now: unknown) => new ApiError(409, 'edit_conflict', '', { now })
+    const met = metFields(refused({ mapping: { name: ['nickName'], title: ['title'] } }), fields)!
+    expect([sourcesOf(met), typedOf(met), differing(fields, met)]).toEqual([{ name: ['nickName'], title: ['title'] }, { name: 'nickName', title: 'title' }, ['name', 'title']])
+    expect(met.map((one) => one.own)).toEqual([true, false])
+    expect(metSettings(refused({ rules: [], offer_roles: true, keep_on_return: false }))).toEqual({ rules: [], offer_roles: true, keep_on_return: false })
+    expect([metFields(refused({ rules: [] }), fields), metSettings(refused({ mapping: {} })), metSettings(new Error())]).toEqual([null, null, null])
+  })
+
+  it.each([
+    ['nobody was quicker', [1], null, ['save 1'], 9],
+    ['somebody was before it was saved: theirs', [2], 'theirs', ['ask 2', 'meet 2 taken'], null],
+    ['somebody was, and it goes back', [2], null, ['ask 2'], null],
+    ['somebody was, twice: mine', [2, 3], 'mine', ['ask 2', 'meet 2', 'save 2', 'ask 3', 'meet 3', 'save 3'], 9],
+    ['both wanted the same', [9], null, ['meet 9 taken'], null],
+  ] as const)('are saved over what holds: %s', async (_, held, choice, said, want) => {
+    const log: string[] = []
+    const now = [...held] as number[]
+    const done = await saveOver<number, number>({
+      base: 1, read: async () => ({ met: now[0] ?? 0 }), same: (a, b) => a === b, wanted: (one) => one === 9,
+      meet: (one, taken) => void log.push(`meet ${one}${taken ? ' taken' : ''}`), decide: async (one) => { log.push(`ask ${one}`); return choice },
+      save: async (was) => { log.push(`save ${was}`); now.shift(); return now[0] ? { met: now[0] } : { done: 9 } },
+    })
+    expect([log, done]).toEqual([said, want])
   })
 })

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { guardToken, lossOf, tokenIdOf, type Loss } from '../src/console/token/guard'
+import { guardToken, isShown, lossOf, tokenIdOf, type Loss } from '../src/console/token/guard'
 import { masked, Secret } from '../src/console/token/secret'
 import { NetworkError } from '../src/shared/api'
 import type { TokenInfo } from '../src/shared/types'
@@ -34,6 +34,17 @@ async function look(): Promise<Loss[]> {
   await settle()
   return losses
 }
+
+describe('the token on screen', () => {
+  it.each([
+    ['its id, whatever its hint', { id: 'tok_1', hint: '….' }, true],
+    ['another id under the same hint', { id: 'tok_3', hint: '9f2c' }, false],
+    ['its hint where no id is known', { id: null, hint: '…9f2c' }, true],
+    ['another hint', { id: null, hint: 'a771' }, false],
+  ])('is known by %s', (_, shown, want) => {
+    expect(isShown(token, shown)).toBe(want)
+  })
+})
 
 describe('while a token is shown', () => {
   it('it is looked after often enough to be gone in five seconds', () => {

@@ -47,6 +47,9 @@ describe('what the service says', () => {
       ['the same twice', 'en', 'Since 22 November at 14:05 UTC, the last on 22 November at 14:05 UTC.', ['Since ', at, ', the last on ', at, '.']],
       ['another day, which only ends like it', 'en', 'It was on 122 November at 14:05 UTC.', ['It was on 122 November at 14:05 UTC.']],
       ['another one, which stays', 'en', 'It was revoked on 3 May 2026 at 14:20 UTC.', ['It was revoked on 3 May 2026 at 14:20 UTC.']],
+      ['one with its year', 'en', 'It expired on 22 November 2026 at 14:05 UTC.', ['It expired on ', at, '.']],
+      ['the same in German', 'de', 'Er ist am 22. November 2026 um 14:05 UTC abgelaufen.', ['Er ist am ', at, ' abgelaufen.']],
+      ['that of another year, which stays', 'en', 'It expired on 22 November 2025 at 14:05 UTC.', ['It expired on 22 November 2025 at 14:05 UTC.']],
     ] as const)('%s', (_, language, text, want) => {
       expect(timed(text, times, language)).toEqual(want)
     })

@@ -131,7 +131,7 @@ export const api = {
   cancelRecovery: (request: string) => send<RecoveryRequest>('POST', `/v1/recovery/requests/${id(request)}/cancel`),
 
   sessionLimits: () => send<SessionLimits>('GET', '/v1/session-limits'),
-  changeSessionLimits: (body: Limits & { confirmation_id: string }) => send<SessionLimits>('PUT', '/v1/session-limits', { body }),
+  changeSessionLimits: (body: Limits & { was: Limits; confirmation_id: string }) => send<SessionLimits>('PUT', '/v1/session-limits', { body }),
   unlock: (person: string, confirmation: string) => send<void>('POST', `/v1/people/${id(person)}/unlock`, { body: { confirmation_id: confirmation } }),
   policy: () => send<Policy>('GET', '/v1/policy'),
   changePolicy: (rules: PolicyRules, was: PolicyRules, confirmation: string) => send<Policy>('PUT', '/v1/policy', { body: { ...rules, was, confirmation_id: confirmation } }),

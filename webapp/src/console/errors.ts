@@ -51,3 +51,10 @@ export function ssoErrorText(t: T, code: string): string {
 export function hasCode(error: unknown, ...codes: string[]): boolean {
   return error instanceof ApiError && codes.includes(error.code)
 }
+
+const coded = [400, 403, 404, 409, 412, 413, 503]
+
+/** The code of a failure by its status, as the provisioning log has it. */
+export function failureCode({ status }: ApiError): string {
+  return `DS-${1000 + (coded.includes(status) ? status : 0)}`
+}

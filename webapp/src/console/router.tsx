@@ -1,7 +1,7 @@
 // The console's pages and their addresses. Pages are loaded when they are first
 // gone to; what they need to know about the sign-in is asked here, once.
 
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router'
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, notFound, Outlet, redirect } from '@tanstack/react-router'
 import { readActivity } from './activity/search'
 import { api } from './api'
 import { readAuditor } from './auditor/search'
@@ -115,6 +115,18 @@ const shell = createRoute({
   component: lazyRouteComponent(() => import('./shell/Shell'), 'Shell'),
   notFoundComponent: NotFoundPage,
 })
+
+/** An address where nothing is: whoever is signed in keeps the navigation. */
+const lost = createRoute({
+  getParentRoute: () => root,
+  id: 'lost',
+  beforeLoad: async () => {
+    if (!(await queryClient.ensureQueryData(sessionQuery))) throw notFound()
+  },
+  component: lazyRouteComponent(() => import('./shell/Shell'), 'Shell'),
+})
+
+const nowhere = createRoute({ getParentRoute: () => lost, path: '$', component: NotFoundPage })
 
 /** Guests see nobody else: their own page is all there is. */
 async function notForGuests(): Promise<void> {
@@ -278,6 +290,7 @@ const developer = createRoute({
 const routeTree = root.addChildren([
   setup, home, findWorkspace, signIn, setPassword, recover, auditor,
   shell.addChildren([members, member, teams, team, activity, profile, recovery, help, notices, settings.addChildren([directoryPages, workspace.addChildren([general, idp, security, notifications, developer])])]),
+  lost.addChildren([nowhere]),
 ])
 
 export const router = createRouter({

@@ -121,7 +121,7 @@ function EventRow({ event, open }: { event: ActivityEvent; open: () => void }) {
   const reason = typeof event.detail.reason === 'string' && !/^[a-z]+(_[a-z]+)+$/.test(event.detail.reason) ? event.detail.reason : '' // a code of the service says nothing that the sentence does not
   return (
     <Row>
-      <Cell label={t('console.activity.time')}><span className="block min-w-28"><Time at={event.at} /></span></Cell>
+      <Cell label={t('console.activity.time')}><span className="block min-w-44"><Time at={event.at} /></span></Cell>
       <Cell className="cards:w-1/3">
         <button type="button" id={`event-${event.id}`} onClick={open} className="rounded-sm text-left font-medium underline decoration-transparent underline-offset-3 [overflow-wrap:anywhere] hover:decoration-accent max-cards:min-h-11">
           <bdi>{sentenceOf(event, language)}</bdi>

@@ -117,7 +117,7 @@ function CallRow({ call, open }: { call: Call; open: () => void }) {
       <Cell label={t('console.log.time')}><span className="block min-w-28"><Time at={call.last_at} /></span></Cell>
       <Cell label={t('console.log.result')}><ResultBadge call={call} /></Cell>
       <Cell className="cards:w-1/2">
-        <button type="button" onClick={open} className="rounded-sm text-left font-medium underline decoration-transparent underline-offset-3 [overflow-wrap:anywhere] hover:decoration-accent max-cards:min-h-11"><Said>{call.sentence}</Said></button>
+        <button type="button" onClick={open} className="rounded-sm text-left font-medium underline decoration-transparent underline-offset-3 [overflow-wrap:anywhere] hover:decoration-accent max-cards:min-h-11"><Said times={call.sentence_times}>{call.sentence}</Said></button>
         {(call.times > 1 || call.code) && <span className="block text-muted">{call.times > 1 && t('console.log.times', { count: call.times })} {call.code && <code className="font-mono" translate="no">{call.code}</code>}</span>}
       </Cell>
       <Cell label={t('console.log.subject')} className={call.subject?.name ? '' : 'cell-none'}><bdi className="[overflow-wrap:anywhere]">{call.subject?.name ?? '—'}</bdi></Cell>
@@ -146,7 +146,7 @@ function Facts({ call }: { call: CallDetail }) {
     <div className="mt-4 space-y-6">
       <div>
         <p className="mb-2"><ResultBadge call={call} /></p>
-        <p className="text-lg [overflow-wrap:anywhere]"><Said>{call.sentence}</Said></p>
+        <p className="text-lg [overflow-wrap:anywhere]"><Said times={call.sentence_times}>{call.sentence}</Said></p>
         <p className="mt-1 text-sm text-muted"><Time at={call.last_at} /> · <code className="font-mono [overflow-wrap:anywhere]" translate="no">{call.method} {call.target}</code> · {call.status}</p>
       </div>
       {call.reason && <ReasonBox reason={call.reason} said={call.said} />}

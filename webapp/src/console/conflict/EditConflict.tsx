@@ -14,12 +14,12 @@ interface EditConflictProps { what: string; rows: readonly Difference[]; busy?: 
 export default function EditConflict({ what, rows, busy = false, failure, mine, theirs, leave }: EditConflictProps) {
   const say = useWords()
   const value = (one: string | boolean) => (typeof one === 'string' ? one : say(one ? 'edit.on' : 'edit.off'))
-  const head = 'py-2 pe-4 font-medium text-muted'
-  const cell = 'py-2 pe-4 align-top [overflow-wrap:anywhere]'
+  const head = 'py-2 pe-4 align-bottom font-medium text-muted'
+  const cell = 'py-2 pe-4 align-top whitespace-pre-line [overflow-wrap:anywhere]'
   return (
     <Modal title={say('edit.title')} onCancel={leave} wide>
       <p className="mt-3 [overflow-wrap:anywhere]">{say('edit.text', { what })}</p>
-      <table className="mt-5 w-full text-left text-sm" aria-label={say('edit.both')}>
+      <table className="mt-5 w-full table-fixed text-left text-sm" aria-label={say('edit.both')}>
         <thead><tr><th scope="col" className={head}>{say('edit.field')}</th><th scope="col" className={head}>{say('edit.mine')}</th><th scope="col" className={head}>{say('edit.theirs')}</th></tr></thead>
         <tbody className="divide-y divide-line border-y border-line">
           {rows.map((row) => <tr key={row.name}><th scope="row" className={`${cell} font-medium`}>{row.name}</th><td className={cell}>{value(row.mine)}</td><td className={cell}>{value(row.theirs)}</td></tr>)}

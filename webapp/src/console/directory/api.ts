@@ -4,7 +4,7 @@ import type { Page, Person, Role } from '../../shared/types'
 import { query, send } from '../api'
 import type {
   CallConflict, CallDetail, CallPage, Deleted, Guard, Mapping, MappingPreview, Member, MissingAnswer, NewSchema, Offboarding, Ownership, OwnSchema, RawCall, Removal, RemovalDetail, Replayed,
-  RoleMapping, RolePreview, RoleRule, Sources, SyncHealth, SyncSetup, TeamInfo, TurnedOff, TurnOffPlan,
+  RoleMapping, RolePreview, RoleRule, RoleSettings, Sources, SyncHealth, SyncSetup, TeamInfo, TurnedOff, TurnOffPlan,
 } from './types'
 
 const id = encodeURIComponent
@@ -27,10 +27,10 @@ export const directoryApi = {
   keep: (days: number) => send<{ retention_days: number; raw_days: number }>('PATCH', '/v1/provisioning/settings', { body: { retention_days: days } }),
 
   mapping: () => send<Mapping>('GET', '/v1/directory/mapping'),
-  saveMapping: (mapping: Sources, confirmation?: string) => send<Mapping>('PUT', '/v1/directory/mapping', { body: { mapping, ...(confirmation && { confirmation_id: confirmation }) } }),
+  saveMapping: (mapping: Sources, was: Sources, confirmation?: string) => send<Mapping>('PUT', '/v1/directory/mapping', { body: { mapping, was, ...(confirmation && { confirmation_id: confirmation }) } }),
   previewMapping: (mapping: Sources, call?: string) => send<MappingPreview>('POST', '/v1/directory/mapping/preview', { body: { mapping, ...(call && { call_id: call }) } }),
   roles: () => send<RoleMapping>('GET', '/v1/directory/role-mapping'),
-  saveRoles: (mapping: { rules: RoleRule[]; offer_roles: boolean; keep_on_return: boolean }) => send<RoleMapping>('PUT', '/v1/directory/role-mapping', { body: mapping }),
+  saveRoles: (settings: RoleSettings, was: RoleSettings) => send<RoleMapping>('PUT', '/v1/directory/role-mapping', { body: { ...settings, was } }),
   previewRoles: (rules: RoleRule[]) => send<RolePreview>('POST', '/v1/directory/role-mapping/preview', { body: { rules } }),
   schemas: () => send<{ items: OwnSchema[] }>('GET', '/v1/directory/schemas'),
   defineSchema: (schema: NewSchema) => send<OwnSchema>('POST', '/v1/directory/schemas', { body: schema }),

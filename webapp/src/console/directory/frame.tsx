@@ -26,11 +26,11 @@ const pages = [
   { to: '/settings/directory/log', key: 'console.dir.log' },
   { to: '/settings/directory/setup', key: 'console.dir.setup' },
   { to: '/settings/directory/mapping', key: 'console.dir.mapping' },
-  { to: '/settings/directory/roles', key: 'console.dir.roles' },
+  { to: '/settings/directory/roles', key: 'console.dir.roles_tab' },
   { to: '/settings/directory/schemas', key: 'console.dir.schemas' },
   { to: '/settings/directory/removals', key: 'console.dir.removals' },
   { to: '/settings/directory/deleted', key: 'console.dir.deleted' },
-  { to: '/settings/directory/offboarding', key: 'console.dir.offboarding' },
+  { to: '/settings/directory/offboarding', key: 'console.dir.offboarding_tab' },
 ] as const satisfies { to: string; key: Key }[]
 
 interface PageProps { title: Key; lead?: ReactNode; actions?: ReactNode; children: ReactNode }

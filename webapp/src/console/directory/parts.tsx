@@ -132,7 +132,7 @@ export function CallList({ calls, label }: { calls: Call[]; label: string }) {
       {calls.map((call) => (
         <li key={call.id} className="flex flex-wrap items-start gap-x-3 gap-y-1 py-2.5">
           <span className="w-28 shrink-0"><ResultBadge call={call} /></span>
-          <Link to="/settings/directory/log/$call" params={{ call: call.id }} search={{}} className={`min-w-0 flex-1 basis-60 [overflow-wrap:anywhere] ${textLink} font-normal`}><Said>{call.sentence}</Said></Link>
+          <Link to="/settings/directory/log/$call" params={{ call: call.id }} search={{}} className={`min-w-0 flex-1 basis-60 [overflow-wrap:anywhere] ${textLink} font-normal`}><Said times={call.sentence_times}>{call.sentence}</Said></Link>
           <ShortTime at={call.last_at} />
         </li>
       ))}

@@ -131,10 +131,11 @@ export const german: Speech = {
   },
 }
 
-/** A time as the service's sentences name it. */
-function named(at: Date): string {
+/** How the service's sentences name a time, as a pattern: of what is long ago they say the year too. */
+function named(at: Date, language: Language): string {
   const date = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', timeZone: 'UTC' }).format(at)
-  return `${date} at ${at.toISOString().slice(11, 16)} UTC`
+  const english = `${date}(?: ${at.getUTCFullYear()})? at ${at.toISOString().slice(11, 16)} UTC`
+  return (language === 'de' ? german.at(english) : english).replace('.', '\\.')
 }
 
 /** A time by this computer's clock, as it reads in a sentence: "3 May 2026 at 14:02". */
@@ -147,7 +148,7 @@ export function timed(text: string, times: readonly string[], language: Language
   let out: (string | Date)[] = [text]
   for (const time of times) {
     const at = new Date(time)
-    const name = new RegExp(`(?<!\\d)${(language === 'de' ? german.at(named(at)) : named(at)).replace('.', '\\.')}`)
+    const name = new RegExp(`(?<!\\d)${named(at, language)}`)
     out = out.flatMap((piece) => (typeof piece === 'string' ? piece.split(name).flatMap((part, i) => (i === 0 ? [part] : [at, part])) : [piece]))
   }
   return out.filter((piece) => piece !== '')

@@ -15,6 +15,8 @@ export interface Call {
   status: number
   code?: string
   sentence: string
+  /** The times that it names. */
+  sentence_times?: string[]
   subject?: { kind: 'person' | 'team'; id?: string; name?: string }
   used_token?: { id: string; hint?: string }
   client?: string
@@ -126,7 +128,8 @@ export interface MappingPreview { people: number; changed: number; changes: Mapp
 
 export type GivenRole = Exclude<Role, 'owner'>
 export interface RoleRule { team_id?: string; app_role?: string; role: GivenRole }
-export interface RoleMapping { rules: RoleRule[]; offer_roles: boolean; keep_on_return: boolean; changed?: number }
+export interface RoleSettings { rules: RoleRule[]; offer_roles: boolean; keep_on_return: boolean }
+export interface RoleMapping extends RoleSettings { changed?: number }
 export interface RoleChange { person_id: string; person_name: string; user_name: string; from: Role; to: Role; team_id?: string; app_role?: string }
 export interface RolePreview { changed: number; changes: RoleChange[] }
 

@@ -98,7 +98,7 @@ function Events({ told }: { told: Notifications }) {
               </span>
             </Cell>
             <Cell label={t('console.notifications.console')}><Mark on={!event.push} /></Cell>
-            <Cell label={t('console.notifications.push')}><Mark on={event.push} /></Cell>
+            <Cell label={t('console.notifications.push')}><Mark on={event.push || event.news} /></Cell>
             <Cell label={t('console.notifications.mail')}>
               {event.push || event.enforced || !told.can_change
                 ? <Mark on={event.mail && told.mail.on} />

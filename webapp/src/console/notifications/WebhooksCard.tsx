@@ -222,7 +222,7 @@ function LogDialog({ webhook, may, close }: { webhook: Webhook; may: boolean; cl
                 <summary className="cursor-pointer font-medium">{t('console.webhooks.body')}</summary>
                 <pre tabIndex={0} className="mt-2 overflow-x-auto rounded-lg border border-line bg-sunken p-3 text-xs">{JSON.stringify(one.body, null, 2)}</pre>
               </details>
-              {may && one.state !== 'waiting' && <Button className="mt-3" onClick={() => void send(() => calls.resend(webhook.id, one.id))}>{t('console.webhooks.resend')}</Button>}
+              {may && (!webhook.stopped_at || one.type === 'webhook.test') && one.state !== 'waiting' && <Button className="mt-3" onClick={() => void send(() => calls.resend(webhook.id, one.id))}>{t('console.webhooks.resend')}</Button>}
             </li>
           ))}
         </ul>

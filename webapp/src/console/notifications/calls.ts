@@ -2,7 +2,7 @@
 
 import { send } from '../api'
 
-export interface Told { event: string; push: boolean; mail: boolean; enforced: boolean }
+export interface Told { event: string; push: boolean; news: boolean; mail: boolean; enforced: boolean }
 
 export interface Notifications {
   mail: { on: boolean; from?: string }

@@ -2,7 +2,7 @@
 
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { useEffect, useId, useState, type ReactNode } from 'react'
+import { lazy, Suspense, useEffect, useId, useState, type ReactNode } from 'react'
 import type { Person, Role } from '../../shared/types'
 import { directoryApi } from '../directory/api'
 import { TeamPicker } from '../directory/PersonPicker'
@@ -20,9 +20,11 @@ import { Icon } from '../ui/icons'
 import { Menu, MenuItem } from '../ui/menu'
 import { Badge, Card, Empty, LoadError, PageHead, Skeleton, Time } from '../ui/parts'
 import { Cell, Row, Table } from '../ui/table'
-import { BulkBar, choosable } from './members-bulk'
-import { changeMembers, filtered, readMembers, type MembersSearch } from './members-search'
-import { AddPersonDialog, LinkDialog, type MadeLink } from './person-dialogs'
+import { changeMembers, choosable, filtered, readMembers, type MembersSearch } from './members-search'
+import { AddPersonDialog, LinkDialog } from './person-late'
+import type { MadeLink } from './person-dialogs'
+
+const BulkBar = lazy(() => import('./members-bulk'))
 
 export function MembersPage() {
   const { t } = useT()
@@ -134,16 +136,20 @@ function List({ search, manage, go }: { search: MembersSearch; manage: boolean; 
   const configure = mayConfigure(session)
   const refresh = useRefresh()
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
+  const [bulk, setBulk] = useState(false) // from the first choice on: what was done to them is said after nobody is chosen any more
   const people = useQuery({ queryKey: keyOf(session, 'people', JSON.stringify(search)), queryFn: ({ signal }) => directoryApi.people(search, signal), placeholderData: keepPreviousData })
   if (people.isPending) return <Skeleton lines={8} className="p-6" />
   if (people.isError && !people.data) return <LoadError error={people.error} retry={() => void people.refetch()} />
   const { items, next, partial } = people.data
   if (items.length === 0 && !next && !partial) return <Nobody search={search} clear={() => go({}, false)} />
-  const choose = (id: string, on: boolean) => setChosen((before) => new Set(on ? [...before, id] : [...before].filter((one) => one !== id)))
+  const choose = (id: string, on: boolean) => {
+    setBulk(true)
+    setChosen((before) => new Set(on ? [...before, id] : [...before].filter((one) => one !== id)))
+  }
   const boxes = manage && items.some((person) => choosable(person, session.person.id))
   return (
     <>
-      {manage && <BulkBar people={items.filter((person) => chosen.has(person.id))} clear={() => setChosen(new Set())} refresh={refresh} />}
+      {manage && bulk && <Suspense fallback={null}><BulkBar people={items.filter((person) => chosen.has(person.id))} clear={() => setChosen(new Set())} refresh={refresh} /></Suspense>}
       <Table
         heads={[
           { key: 'console.members.member' }, { key: 'console.members.role' }, { key: 'console.members.team' },

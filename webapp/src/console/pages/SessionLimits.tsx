@@ -1,15 +1,17 @@
 // "Sessions" in the tab Security: how long people stay signed in. A change is confirmed on the phone.
 
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { useState, type FormEvent } from 'react'
-import type { SessionLimits } from '../../shared/types'
+import { lazy, Suspense, useRef, useState, type FormEvent } from 'react'
+import type { Limits, SessionLimits } from '../../shared/types'
 import { api } from '../api'
+import { metLimits } from '../conflict/met'
 import { useConfirm } from '../confirm/run'
-import { useT, type Key } from '../i18n'
+import { useT, type Key, type T } from '../i18n'
 import { usePairing } from '../pairing/open'
 import { keyOf, useSession } from '../session'
 import { useAnnounce } from '../ui/announce'
 import { Button } from '../ui/button'
+import { useDialogs } from '../ui/dialogs'
 import { SelectField } from '../ui/field'
 import { Card, LoadError, Skeleton } from '../ui/parts'
 import { lengths, unitOf } from './session-lengths'
@@ -31,42 +33,48 @@ export function SessionLimitsCard() {
       <Card className="p-6 max-cards:p-5">
         {limits.isError && !limits.data && <LoadError error={limits.error} retry={() => void limits.refetch()} />}
         {limits.isPending && <Skeleton lines={4} />}
-        {limits.data && <Form key={`${limits.data.idle_seconds} ${limits.data.life_seconds}`} limits={limits.data} />}
+        {limits.data && <Form limits={limits.data} />}
       </Card>
     </section>
   )
 }
 
+const EditConflict = lazy(() => import('../conflict/EditConflict'))
+
+const limitsOf = ({ idle_seconds, life_seconds }: Limits): Limits => ({ idle_seconds, life_seconds })
+
+const same = (a: Limits, b: Limits) => a.idle_seconds === b.idle_seconds && a.life_seconds === b.life_seconds
+
 function Form({ limits }: { limits: SessionLimits }) {
   const { t } = useT()
-  const session = useSession()
-  const queries = useQueryClient()
-  const confirm = useConfirm()
-  const pairing = usePairing()
-  const announce = useAnnounce()
-  const [idle, setIdle] = useState(limits.idle_seconds)
-  const [life, setLife] = useState(limits.life_seconds)
-  const different = idle !== limits.idle_seconds || life !== limits.life_seconds
-  async function save(event: FormEvent) {
+  const [base, setBase] = useState(() => limitsOf(limits))
+  const [wanted, setWanted] = useState(base)
+  // Somebody else's change is taken over where nothing else is wanted here. Where it is, saving asks which of the two holds.
+  if (!same(base, limits) && (same(base, wanted) || same(limits, wanted))) {
+    setBase(limitsOf(limits))
+    setWanted(limitsOf(limits))
+  }
+  const { idle_seconds: idle, life_seconds: life } = wanted
+  const different = !same(base, wanted)
+  const save = useSave(base, wanted, (now) => {
+    setBase(now)
+    setWanted(now)
+  })
+  const saving = useRef(false)
+  function submit(event: FormEvent) {
     event.preventDefault()
-    if (!different) return
-    const params = { idle_seconds: idle, life_seconds: life }
-    const outcome = await confirm({ action: 'session.limits', params }, 'console.limits.after', ({ id }) => api.changeSessionLimits({ ...params, confirmation_id: id }))
-    if (outcome?.kind === 'no_device') return void pairing()
-    if (outcome?.kind === 'done') announce(t('console.limits.changed'))
-    await queries.invalidateQueries({ queryKey: keyOf(session, 'session-limits') })
+    if (!different || saving.current) return
+    saving.current = true
+    void save().finally(() => { saving.current = false })
   }
-  const option = (seconds: number) => {
-    const { unit, count } = unitOf(seconds)
-    return <option key={seconds} value={seconds}>{t(units[unit], { count })}</option>
-  }
+  const option = (seconds: number) => <option key={seconds} value={seconds}>{lengthOf(t, seconds)}</option>
   return (
-    <form onSubmit={(event) => void save(event)}>
+    <form onSubmit={submit}>
       <fieldset disabled={!limits.can.change} className="grid gap-5 cards:grid-cols-2">
-        <SelectField label={t('console.limits.idle')} value={idle} onChange={(event) => setIdle(Number(event.target.value))}>
+        <SelectField label={t('console.limits.idle')} value={idle} onChange={(event) => setWanted({ ...wanted, idle_seconds: Number(event.target.value) })}>
           {lengths('idle', limits).map(option)}
         </SelectField>
-        <SelectField label={t('console.limits.life')} value={life} onChange={(event) => setLife(Number(event.target.value))}>
+        <SelectField label={t('console.limits.life')} value={life} onChange={(event) => setWanted({ ...wanted, life_seconds: Number(event.target.value) })}>
           {lengths('life', limits).map(option)}
         </SelectField>
       </fieldset>
@@ -78,4 +86,72 @@ function Form({ limits }: { limits: SessionLimits }) {
       </div>
     </form>
   )
+}
+
+/** Confirms and saves. Where the limits were changed meanwhile it asks which version holds; `keep` takes the other one over. */
+function useSave(base: Limits, wanted: Limits, keep: (now: Limits) => void): () => Promise<void> {
+  const { t } = useT()
+  const session = useSession()
+  const queries = useQueryClient()
+  const confirm = useConfirm()
+  const pairing = usePairing()
+  const announce = useAnnounce()
+  const decide = useDecide()
+  const key = keyOf(session, 'session-limits')
+  const write = async (was: Limits): Promise<Limits | null> => {
+    const outcome = await confirm<Limits | null>({ action: 'session.limits', params: wanted }, 'console.limits.after', async ({ id }) => {
+      try {
+        await api.changeSessionLimits({ ...wanted, was, confirmation_id: id })
+        return null
+      } catch (error) {
+        const met = metLimits(error)
+        if (!met) throw error
+        return met
+      }
+    })
+    if (outcome?.kind === 'no_device') {
+      void pairing()
+      return null
+    }
+    const met = outcome?.value ?? null
+    if (outcome && !met) announce(t('console.limits.changed'))
+    await queries.invalidateQueries({ queryKey: key })
+    return met
+  }
+  return async () => {
+    let was = base
+    let met: Limits | null = await api.sessionLimits().then(limitsOf, () => was)
+    while (met) {
+      const now = met
+      queries.setQueryData<SessionLimits>(key, (old) => old && { ...old, ...now })
+      if (!same(was, now)) {
+        const choice = same(now, wanted) ? 'theirs' : await decide(wanted, now)
+        if (!choice) return
+        was = now
+        if (choice === 'theirs') return keep(now)
+      }
+      met = await write(was)
+    }
+  }
+}
+
+/** Puts two versions side by side where they differ. */
+function useDecide() {
+  const { t } = useT()
+  const dialogs = useDialogs()
+  return (mine: Limits, theirs: Limits) => {
+    const rows = fields.filter(({ of }) => mine[of] !== theirs[of]).map(({ of, name }) => ({ name: t(name), mine: lengthOf(t, mine[of]), theirs: lengthOf(t, theirs[of]) }))
+    return dialogs.open<'mine' | 'theirs'>((close) => (
+      <Suspense fallback={null}>
+        <EditConflict what={t('console.limits.title')} rows={rows} mine={() => close('mine')} theirs={() => close('theirs')} leave={() => close(null)} />
+      </Suspense>
+    ))
+  }
+}
+
+const fields: readonly { of: keyof Limits; name: Key }[] = [{ of: 'idle_seconds', name: 'console.limits.idle' }, { of: 'life_seconds', name: 'console.limits.life' }]
+
+function lengthOf(t: T, seconds: number): string {
+  const { unit, count } = unitOf(seconds)
+  return t(units[unit], { count })
 }

@@ -1,9 +1,12 @@
 // What can be done to several local people at once. Each is a call of its own: who cannot be changed is named with the reason, the others are.
+// Loaded when somebody is chosen.
 
 import { useState } from 'react'
 import type { Person, Role } from '../../shared/types'
 import { api } from '../api'
-import { errorText } from '../errors'
+import { metRole } from '../conflict/met'
+import { useWords } from '../conflict/words'
+import { errorText, roleKey } from '../errors'
 import { useT, type Key } from '../i18n'
 import { useAnnounce } from '../ui/announce'
 import { Button } from '../ui/button'
@@ -13,12 +16,7 @@ import { FormDialog, RoleSelect, useSubmit } from './person-dialogs'
 
 type What = 'role' | 'deactivate' | 'reactivate'
 
-/** Whether somebody can be chosen: the directory's people are changed there, the Owner and oneself nowhere here. */
-export function choosable(person: Pick<Person, 'id' | 'source' | 'role'>, me: string): boolean {
-  return person.source === 'local' && person.role !== 'owner' && person.id !== me
-}
-
-export function BulkBar({ people, clear, refresh }: { people: Person[]; clear: () => void; refresh: () => Promise<void> }) {
+export default function BulkBar({ people, clear, refresh }: { people: Person[]; clear: () => void; refresh: () => Promise<void> }) {
   const { t } = useT()
   const dialogs = useDialogs()
   const announce = useAnnounce()
@@ -52,22 +50,27 @@ const words: Record<What, { title: Key; action: Key; done?: Key }> = {
 
 function BulkDialog({ what, people, close }: { what: What; people: Person[]; close: (done: { good: boolean; text: string } | null) => void }) {
   const { t, language } = useT()
+  const say = useWords()
   const [role, setRole] = useState<Exclude<Role, 'owner'>>('user')
   const concerned = what === 'role' ? people : people.filter((person) => person.active === (what === 'deactivate'))
   const form = useSubmit(run, close)
   async function run() {
     const failed: unknown[] = []
+    const left: string[] = [] // what the page showed of them was not so any more
     for (const person of concerned) {
       try {
-        await api.changePerson(person.id, what === 'role' ? { role } : { active: what === 'reactivate' })
+        await api.changePerson(person.id, { ...(what === 'role' ? { role } : { active: what === 'reactivate' }), was: { role: person.role } })
       } catch (error) {
-        failed.push(error)
+        const now = metRole(error)
+        if (now) left.push(`${person.name} (${t(roleKey[now])})`)
+        else failed.push(error)
       }
     }
-    const changed = concerned.length - failed.length
+    const changed = concerned.length - failed.length - left.length
     const parts = [changed > 0 && t('console.members.bulk_done', { count: changed }),
+      left.length > 0 && say('edit.left', { who: left.join(', ') }),
       failed.length > 0 && t('console.members.bulk_failed', { count: failed.length, why: errorText(t, language, failed[0]) })]
-    return { good: failed.length === 0, text: parts.filter(Boolean).join('. ') }
+    return { good: changed === concerned.length, text: parts.filter(Boolean).join('. ') }
   }
   const text = words[what].done
   return (

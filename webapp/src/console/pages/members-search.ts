@@ -1,6 +1,6 @@
-// The filters of "All Members" as the address holds them. Pure.
+// The filters of "All Members" as the address holds them, and who of its people can be chosen. Pure.
 
-import { roles, type Role } from '../../shared/types'
+import { roles, type Person, type Role } from '../../shared/types'
 
 export interface MembersSearch { q?: string; role?: Role; status?: 'active' | 'inactive'; source?: 'local' | 'directory'; team?: string; problem?: 'failed_call'; after?: string }
 
@@ -31,4 +31,9 @@ export function changeMembers(search: MembersSearch, part: Partial<MembersSearch
 /** Whether anything but the page is chosen. */
 export function filtered(search: MembersSearch): boolean {
   return Object.keys(changeMembers(search, {})).length > 0
+}
+
+/** Whether somebody can be chosen: the directory's people are changed there, the Owner and oneself nowhere here. */
+export function choosable(person: Pick<Person, 'id' | 'source' | 'role'>, me: string): boolean {
+  return person.source === 'local' && person.role !== 'owner' && person.id !== me
 }

@@ -55,7 +55,7 @@ export function CodesCard({ hasPhone }: { hasPhone: boolean }) {
         {codes && codes.total > 0 && codes.left <= few && <Notice tone="warn" className="mt-5">{t('console.codes.few')}</Notice>}
         {failure && <Notice tone="bad" alert className="mt-5">{failure}</Notice>}
       </Card>
-      <p className="mt-4"><ButtonLink to="/recovery" look="quiet" className="-ms-4">{t('console.lost.link')}</ButtonLink></p>
+      <p className="mt-4"><ButtonLink to="/recovery" look="quiet" className="-ms-3">{t('console.lost.link')}</ButtonLink></p>
     </section>
   )
 }

@@ -1,12 +1,14 @@
 // The dialog "Show Token". The value is put into the field by hand and never
 // into markup, so that neither the page's source nor its history holds it.
 
+import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useCallback, useEffect, useId, useLayoutEffect, useRef, useState, useSyncExternalStore } from 'react'
 import { dateTime, day, moment, utc } from '../../shared/format'
 import type { Revealed } from '../../shared/types'
 import { api } from '../api'
 import { useT, type Key } from '../i18n'
+import { keyOf, useSession } from '../session'
 import { sessionEnd } from '../session-end'
 import { useAnnounce } from '../ui/announce'
 import { Button, textLink } from '../ui/button'
@@ -15,7 +17,7 @@ import { Icon } from '../ui/icons'
 import { Modal, ModalActions } from '../ui/modal'
 import { Notice } from '../ui/notice'
 import { Rich, Time } from '../ui/parts'
-import { guardToken, type Loss } from './guard'
+import { guardToken, isShown, type Loss } from './guard'
 import { masked, type Secret } from './secret'
 import { Steps } from './Troubles'
 
@@ -122,11 +124,12 @@ function Lost({ loss, hint }: { loss: Loss; hint: string }) {
   )
 }
 
-function Value({ secret, info, confirmationId, by, lastUsedAt, renewed = false, client = '', leave }: Props & { leave: () => void }) {
+function Value({ secret, info, confirmationId, tokenId, by, lastUsedAt, renewed = false, client = '', leave }: Props & { leave: () => void }) {
   const { t } = useT()
   const announce = useAnnounce()
   const { visible, show, hide, why, keep, setKeep } = useMasking(confirmationId)
-  const { copy, copied, failed, failure } = useCopy(t('console.token.copied'))
+  const { copy, copied, failed, failure } = useCopy(t('console.token.copied'), 'token')
+  const usedAt = useLastUse(tokenId, info.hint) ?? lastUsedAt
   const box = useRef<HTMLTextAreaElement>(null)
   const id = useId()
   useEffect(() => {
@@ -187,14 +190,14 @@ function Value({ secret, info, confirmationId, by, lastUsedAt, renewed = false, 
       {renewed && (
         <section className="mt-6 border-t border-line pt-6">
           <h3 className="font-semibold">{t('console.token.next')}</h3>
-          <Steps client={client} shown />
+          <Steps client={client} first="console.steps.copy_above" />
         </section>
       )}
       <div className="mt-6 border-t border-line pt-6">
         <CopyField label={t('console.idp.tenant_url')} value={info.tenant_url} />
       </div>
       <Notice tone="info" className="mt-6"><strong className="font-semibold">{t('console.token.tip_label')}</strong> {t('console.token.tip')}</Notice>
-      <Meta info={info} by={by} lastUsedAt={lastUsedAt} />
+      <Meta info={info} by={by} lastUsedAt={usedAt} />
       <p className="mt-3 text-sm"><Link to="/settings/directory/setup" onClick={leave} className={textLink}>{t('console.dir.set_up')}</Link></p>
     </>
   )
@@ -211,6 +214,13 @@ function Old({ hint, until }: { hint: string; until: string }) {
         className="block min-h-11 w-full rounded-lg border border-edge bg-sunken px-3 py-2.5 font-mono text-sm text-muted" />
     </div>
   )
+}
+
+/** When the token was used last, as the page below has it: this dialog may stay open for hours. */
+function useLastUse(id: string | null, hint: string): string | null | undefined {
+  const session = useSession()
+  const { data } = useQuery({ queryKey: keyOf(session, 'directory'), queryFn: () => api.directory(), enabled: false })
+  return data?.tokens.find((one) => isShown(one, { id, hint }))?.last_used_at
 }
 
 function Meta({ info, by, lastUsedAt }: { info: RevealedInfo; by?: string | null; lastUsedAt?: string | null }) {

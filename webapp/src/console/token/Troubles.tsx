@@ -23,7 +23,7 @@ export function Troubles({ directory, regenerate }: { directory: Directory; rege
           <Rich k={sentences[found.kind]} values={{ hint: found.token.hint }} parts={{ time: found.token.expires_at ? <Time at={found.token.expires_at} /> : '' }} />
         </p>
       )}
-      {!(found.kind === 'refused' && found.refused.address) && <Steps client={client} />}
+      {!(found.kind === 'refused' && found.refused.address) && <Steps client={client} first={found.kind === 'expired' || found.kind === 'expiring' ? 'console.steps.regenerate' : 'console.steps.copy'} />}
       {again && <Button className="mt-3" onClick={regenerate}>{t('console.idp.regenerate')}</Button>}
     </Notice>
   )
@@ -42,9 +42,10 @@ function Refusals({ refused }: { refused: Refused }) {
   )
 }
 
-/** The way of a new token into the identity provider; `shown` where it stands above. */
-export function Steps({ client, shown = false }: { client: string; shown?: boolean }) {
+type First = 'console.steps.copy' | 'console.steps.copy_above' | 'console.steps.regenerate'
+
+/** The way of a new token into the identity provider; `first` says where the token comes from. */
+export function Steps({ client, first }: { client: string; first: First }) {
   const { t } = useT()
-  const [copy, ...rest] = steps(client)
-  return <ol className="mt-2 list-decimal space-y-1 ps-5">{[shown ? 'console.steps.copy_above' as const : copy!, ...rest].map((key) => <li key={key}>{t(key)}</li>)}</ol>
+  return <ol className="mt-2 list-decimal space-y-1 ps-5">{[first, ...steps(client).slice(1)].map((key) => <li key={key}>{t(key)}</li>)}</ol>
 }

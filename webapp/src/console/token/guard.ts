@@ -56,9 +56,12 @@ export function guardToken(deps: GuardDeps, shown: Shown, lost: (loss: Loss) => 
 
 const bare = (hint: string) => hint.replace(/^[….]+/, '')
 
+/** Whether this is the token on screen. */
+export const isShown = (one: TokenInfo, { id, hint }: Shown): boolean => (id ? one.id === id : bare(one.hint) === bare(hint))
+
 /** What became of the token on screen; null while it is the one that counts. */
-export function lossOf({ token, tokens }: Pick<Directory, 'token' | 'tokens'>, { id, hint }: Shown): Loss | null {
-  const own = (one: TokenInfo) => (id ? one.id === id : bare(one.hint) === bare(hint))
+export function lossOf({ token, tokens }: Pick<Directory, 'token' | 'tokens'>, shown: Shown): Loss | null {
+  const own = (one: TokenInfo) => isShown(one, shown)
   if (token && own(token)) return token.state === 'expired' ? { why: 'expired' } : null
   const was = tokens.find(own)
   const next = was && tokens.find((one) => one.replaces === was.id)

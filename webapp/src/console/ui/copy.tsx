@@ -1,21 +1,26 @@
 // A value with its Copy button (screens.md §0.8).
 
 import { useEffect, useId, useRef, useState } from 'react'
-import { useT } from '../i18n'
+import { useT, type Key } from '../i18n'
 import { copyText, copyShortcut } from '../clipboard'
 import { useAnnounce } from './announce'
 import { Button } from './button'
 import { Icon } from './icons'
 import { Notice } from './notice'
 
+type Words = { key: Key; press: Key }
+const ofText: Words = { key: 'console.copy_failed', press: 'console.copy_failed_press' }
+const ofToken: Words = { key: 'console.copy_failed_token', press: 'console.copy_failed_token_press' }
+
 /** Copying and what to say about it. `copied` is true for three seconds, `failed` until the next try. */
-export function useCopy(spoken: string) {
+export function useCopy(spoken: string, what: 'text' | 'token' = 'text') {
   const announce = useAnnounce()
   const { t } = useT()
   const [state, setState] = useState<'idle' | 'copied' | 'failed'>('idle')
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
   useEffect(() => () => clearTimeout(timer.current), [])
   const shortcut = copyShortcut()
+  const words = what === 'token' ? ofToken : ofText
   async function copy(text: string, near: Element, select: () => void): Promise<boolean> {
     clearTimeout(timer.current)
     const ok = await copyText(text, near)
@@ -27,7 +32,7 @@ export function useCopy(spoken: string) {
     }
     return ok
   }
-  return { copy, copied: state === 'copied', failed: state === 'failed', failure: t(shortcut === 'press' ? 'console.copy_failed_press' : 'console.copy_failed', { shortcut }) }
+  return { copy, copied: state === 'copied', failed: state === 'failed', failure: t(shortcut === 'press' ? words.press : words.key, { shortcut }) }
 }
 
 export function Copied({ shown }: { shown: boolean }) {

@@ -4,7 +4,7 @@ import { Fragment, useEffect, useState, type ReactNode } from 'react'
 import { ApiError } from '../../shared/api'
 import { dateTime, relative, utc } from '../../shared/format'
 import { useT, template, type Key, type Values } from '../i18n'
-import { errorText } from '../errors'
+import { errorText, failureCode } from '../errors'
 import { Button } from './button'
 import { Icon, type IconName } from './icons'
 
@@ -106,9 +106,8 @@ export function LoadError({ error, retry }: { error: unknown; retry: () => void 
 /** What to give whoever runs the service, where the answer to a failed call named itself. */
 export function RequestId({ error }: { error: unknown }) {
   const { t } = useT()
-  const id = error instanceof ApiError ? error.requestId : ''
-  if (!id) return null
-  return <p className="mt-5 text-sm text-muted">{t('console.request_id')} <code translate="no" className="font-mono [overflow-wrap:anywhere]">{id}</code></p>
+  if (!(error instanceof ApiError) || !error.requestId) return null
+  return <p className="mt-5 text-sm text-muted"><code translate="no" className="font-mono whitespace-nowrap">{failureCode(error)}</code> · {t('console.request_id')} <code translate="no" className="font-mono [overflow-wrap:anywhere]">{error.requestId}</code></p>
 }
 
 /** A page's head: its one h1, which takes the focus after a change of page, and what can be done. */

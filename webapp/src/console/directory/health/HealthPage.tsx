@@ -210,5 +210,5 @@ function Failed({ cycle }: { cycle: Cycle }) {
   const count = cycle.counts.failed
   if (count === 0) return <span className="tabular-nums">0</span>
   const to = new Date(Date.parse(cycle.end) + 1000).toISOString()
-  return <ButtonLink look="quiet" className="-my-2 -ml-3" to="/settings/directory/log" search={{ result: 'failed', from: cycle.start, to }}>{t('console.health.failed_link', { count })}</ButtonLink>
+  return <ButtonLink look="quiet" className="-my-2.5 -ml-3" to="/settings/directory/log" search={{ result: 'failed', from: cycle.start, to }}>{t('console.health.failed_link', { count })}</ButtonLink>
 }

@@ -12,10 +12,10 @@ import type { SyncHealth } from '../types'
 import { lastDay } from './estimate'
 
 const parts: { key: Key; of: 'created' | 'updated' | 'off' | 'failed'; search: LogSearch }[] = [
-  { key: 'console.health.created', of: 'created', search: { operation: 'user.create', result: 'ok', last: '24h' } },
-  { key: 'console.health.updated', of: 'updated', search: { operation: 'user.patch', result: 'ok', last: '24h' } },
-  { key: 'console.health.off', of: 'off', search: { last: '24h' } },
-  { key: 'console.health.failed', of: 'failed', search: { result: 'failed', last: '24h' } },
+  { key: 'console.health.created', of: 'created', search: { effect: 'created', last: '24h' } },
+  { key: 'console.health.updated', of: 'updated', search: { effect: 'updated', last: '24h' } },
+  { key: 'console.health.off', of: 'off', search: { effect: 'off', last: '24h' } },
+  { key: 'console.health.failed', of: 'failed', search: { effect: 'refused', last: '24h' } },
 ]
 
 export function LastDay() {

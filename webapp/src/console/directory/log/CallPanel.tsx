@@ -60,7 +60,7 @@ function Detail({ call, title }: { call: CallDetail; title: React.RefObject<HTML
     <div className="space-y-6 p-5">
       <div>
         <p className="mb-2 flex flex-wrap items-center gap-2"><ResultBadge call={call} />{call.times > 1 && <Badge tone="plain">{t('console.log.times', { count: call.times })}</Badge>}</p>
-        <h2 ref={title} tabIndex={-1} className="text-lg leading-snug font-semibold [overflow-wrap:anywhere]"><Said>{call.sentence}</Said></h2>
+        <h2 ref={title} tabIndex={-1} className="text-lg leading-snug font-semibold [overflow-wrap:anywhere]"><Said times={call.sentence_times}>{call.sentence}</Said></h2>
         <p className="mt-1 text-sm text-muted"><Time at={call.last_at} /></p>
       </div>
       {call.resolved_at && <CameRight call={call} />}

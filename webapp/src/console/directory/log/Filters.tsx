@@ -9,11 +9,12 @@ import { Icon } from '../../ui/icons'
 import { Modal, ModalActions } from '../../ui/modal'
 import { directoryApi } from '../api'
 import { PersonPicker, TeamPicker } from '../PersonPicker'
-import { active, localMinute, methods, operations, results, spans, type FilterName, type LogSearch, type Span } from './filters'
+import { active, effects, localMinute, methods, operations, results, spans, type Effect, type FilterName, type LogSearch, type Span } from './filters'
 import { turnKeys, useKeysOn, useNarrow } from './keys'
 import { Saved } from './Saved'
 
 const resultWords: Record<string, Key> = { ok: 'console.log.ok', unchanged: 'console.log.unchanged', failed: 'console.log.failed', rejected: 'console.log.rejected', slowed: 'console.log.slowed' }
+const effectWords: Record<Effect, Key> = { created: 'console.health.created', updated: 'console.health.updated', off: 'console.health.off', teams: 'console.health.team_changes', refused: 'console.health.failed' }
 const spanWords: Record<Span, Key> = { '1h': 'console.log.last_hour', '24h': 'console.log.last_day', '7d': 'console.log.last_week', '30d': 'console.log.last_month' }
 const operationWords: Record<string, Key> = {
   'user.create': 'console.log.user_create', 'user.replace': 'console.log.user_replace', 'user.patch': 'console.log.user_patch', 'user.delete': 'console.log.user_delete',
@@ -119,6 +120,9 @@ function Rare({ search, change }: { search: LogSearch; change: Change }) {
     <>
       <PersonPicker label={t('console.log.person')} chosen={(person) => change({ person })} />
       <TeamPicker label={t('console.members.team')} chosen={(team) => change({ team })} />
+      <Pick label={t('console.log.what')} value={search.effect ?? ''} change={(effect) => change({ effect: (effect || undefined) as Effect | undefined })} any={t('console.log.any')}>
+        {effects.map((one) => <option key={one} value={one}>{t(effectWords[one])}</option>)}
+      </Pick>
       <Pick label={t('console.log.operation')} value={search.operation ?? ''} change={(operation) => change({ operation: operation || undefined })} any={t('console.log.any')}>
         {operations.map((one) => <option key={one} value={one}>{t(operationWords[one] as Key)}</option>)}
       </Pick>
@@ -200,7 +204,7 @@ function Pick({ label, value, change, any, children }: { label: string; value: s
 }
 
 export const filterNames: Record<FilterName, Key> = {
-  q: 'console.log.search', person: 'console.log.person', team: 'console.members.team', result: 'console.log.result', open: 'console.log.open_only', operation: 'console.log.operation',
+  q: 'console.log.search', person: 'console.log.person', team: 'console.members.team', result: 'console.log.result', effect: 'console.log.what', open: 'console.log.open_only', operation: 'console.log.operation',
   method: 'console.log.method', code: 'console.log.code', token: 'console.tokens.token', bulk: 'console.log.op_bulk', last: 'console.log.span', from: 'console.log.from', to: 'console.log.to',
 }
 
@@ -238,6 +242,7 @@ function Value({ name, search }: { name: FilterName; search: LogSearch }) {
   if (name === 'team') return <Name kind="team" id={value} />
   if (name === 'open') return null
   if (name === 'result') return t(resultWords[value] as Key)
+  if (name === 'effect') return t(effectWords[value as Effect])
   if (name === 'operation') return operationWords[value] ? t(operationWords[value]) : value
   if (name === 'last') return t(spanWords[value as Span])
   if (name === 'from' || name === 'to') return new Intl.DateTimeFormat(language === 'de' ? 'de-DE' : 'en-GB', { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(value))

@@ -161,10 +161,10 @@ function CallRow({ call, search, compact, open }: { call: Call; search: LogSearc
           id={`call-${call.id}`} data-row to="/settings/directory/log/$call" params={{ call: call.id }} search={search} resetScroll={false} aria-current={open ? 'true' : undefined}
           className="rounded-sm [overflow-wrap:anywhere] hover:underline"
         >
-          <Said>{call.sentence}</Said>
+          <Said times={call.sentence_times}>{call.sentence}</Said>
         </Link>
         {call.times > 1 && <span className="text-muted"> · {t('console.log.times', { count: call.times })}</span>}
-        {call.code && <span className="text-muted"> · <code className="font-mono whitespace-nowrap" translate="no">{call.code}</code></span>}
+        {call.code && <span className="whitespace-nowrap text-muted"> · <code className="font-mono" translate="no">{call.code}</code></span>}
       </td>
       {!compact && <td role="cell" className={`${cell} max-w-44 cards:min-w-32 ${call.subject?.name ? '' : 'cell-none'}`}><bdi className="text-muted [overflow-wrap:anywhere]">{call.subject?.name ?? ''}</bdi></td>}
       {!compact && <td role="cell" className={`${cell} cell-none text-right whitespace-nowrap tabular-nums text-muted`}>{t('console.log.ms', { n: new Intl.NumberFormat(language, { maximumFractionDigits: 1 }).format(call.took_ms) })}</td>}

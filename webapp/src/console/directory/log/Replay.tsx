@@ -19,7 +19,7 @@ export function ReplayDialog({ call, close }: { call: CallDetail; close: (done: 
   const { t } = useT()
   return (
     <Modal title={t('console.log.replay_title')} wide onCancel={() => close(null)}>
-      <p className="mt-2 [overflow-wrap:anywhere]"><Said>{call.sentence}</Said></p>
+      <p className="mt-2 [overflow-wrap:anywhere]"><Said times={call.sentence_times}>{call.sentence}</Said></p>
       <Replay call={call} close={close} />
     </Modal>
   )

@@ -30,7 +30,7 @@ export function ResolveDialog({ call, close }: { call: CallDetail; close: (done:
   const found = useQuery({ queryKey: keyOf(session, 'conflict', call.id), queryFn: () => directoryApi.conflict(call.id), gcTime: 0, staleTime: Infinity, retry: false, refetchOnWindowFocus: false })
   return (
     <Modal title={t('console.conflict.title')} wide onCancel={() => close(null)}>
-      <p className="mt-2 text-muted [overflow-wrap:anywhere]"><Said>{call.sentence}</Said></p>
+      <p className="mt-2 text-muted [overflow-wrap:anywhere]"><Said times={call.sentence_times}>{call.sentence}</Said></p>
       {found.data ? <Settle call={call} conflict={found.data} close={close} /> : (
         <>
           {found.isPending && <Skeleton lines={5} className="mt-5" />}

@@ -7,6 +7,9 @@ export const operations = [
   'user.create', 'user.replace', 'user.patch', 'user.delete', 'user.read', 'user.list',
   'group.create', 'group.replace', 'group.patch', 'group.delete', 'group.read', 'group.list', 'bulk', 'discovery', 'other',
 ] as const
+/** What came of a call, as sync health counts it. */
+export const effects = ['created', 'updated', 'off', 'teams', 'refused'] as const
+export type Effect = (typeof effects)[number]
 export const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 export const spans = ['1h', '24h', '7d', '30d'] as const
 export type Span = (typeof spans)[number]
@@ -20,6 +23,7 @@ export interface LogSearch {
   person?: string
   team?: string
   result?: Result
+  effect?: Effect
   open?: true
   operation?: string
   method?: string
@@ -47,6 +51,8 @@ export function readSearch(search: Record<string, unknown>): LogSearch {
   }
   const result = text(search['result'])
   if ((results as readonly string[]).includes(result)) out['result'] = result
+  const effect = text(search['effect'])
+  if ((effects as readonly string[]).includes(effect)) out['effect'] = effect
   const last = text(search['last'])
   if ((spans as readonly string[]).includes(last)) out['last'] = last
   if (text(search['open']) === 'true') out['open'] = true
@@ -58,7 +64,7 @@ function text(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : ''
 }
 
-const choosing = ['q', 'person', 'team', 'result', 'open', 'operation', 'method', 'code', 'token', 'bulk', 'last', 'from', 'to'] as const
+const choosing = ['q', 'person', 'team', 'result', 'effect', 'open', 'operation', 'method', 'code', 'token', 'bulk', 'last', 'from', 'to'] as const
 export type FilterName = (typeof choosing)[number]
 
 /** Which filters are set, in the order in which they are shown. */
@@ -69,7 +75,7 @@ export function active(search: LogSearch): FilterName[] {
 /** Whether a page has to look through rows that no index finds: such a page is not asked for every second. */
 export function scans(search: LogSearch): boolean {
   return search.q !== undefined || search.operation !== undefined || search.method !== undefined || search.code !== undefined || search.token !== undefined
-    || search.result === 'ok' || search.result === 'unchanged'
+    || search.result === 'ok' || search.result === 'unchanged' || (search.effect !== undefined && search.effect !== 'refused')
 }
 
 /** Sets or takes away filters. The page begins anew, because its cursor belongs to other rows. */

@@ -5,7 +5,7 @@ import { useId, useState } from 'react'
 import { ApiError } from '../../../shared/api'
 import { useConfirm } from '../../confirm/run'
 import { errorText } from '../../errors'
-import { useT, type Key } from '../../i18n'
+import { useT, type Key, type T } from '../../i18n'
 import { usePairing } from '../../pairing/open'
 import { keyOf, mayManagePeople, useSession } from '../../session'
 import { useAnnounce } from '../../ui/announce'
@@ -17,13 +17,15 @@ import { Cell, Row, Table } from '../../ui/table'
 import { directoryApi } from '../api'
 import { DirectoryPage, Said } from '../frame'
 import type { Mapping, MappingField, MappingPreview } from '../types'
-import { changedFields, ownSources } from './order'
+import { saveOver, useDecide } from './decide'
+import { changedFields, differing, lines, metFields, ownSources, sourcesOf, typedOf } from './order'
 
 const words: Record<string, Key> = {
   name: 'console.map.name', email: 'console.map.email', title: 'console.map.title_field', department: 'console.map.department', employee_number: 'console.map.employee_number',
   organization: 'console.map.organization', phone: 'console.map.phone', locale: 'console.map.locale', timezone: 'console.map.timezone',
 }
 const locked = new Set(['name', 'email'])
+const fieldName = (t: T, field: string) => (words[field] ? t(words[field]) : field)
 
 export function MappingPage() {
   const { t } = useT()
@@ -33,7 +35,7 @@ export function MappingPage() {
     <DirectoryPage title="console.dir.mapping" lead={t('console.map.lead')}>
       {mapping.isPending && <Card className="p-6"><Skeleton lines={9} /></Card>}
       {mapping.isError && !mapping.data && <Card><LoadError error={mapping.error} retry={() => void mapping.refetch()} /></Card>}
-      {mapping.data && <Fields key={JSON.stringify(mapping.data.fields)} mapping={mapping.data} />}
+      {mapping.data && <Fields mapping={mapping.data} />}
     </DirectoryPage>
   )
 }
@@ -59,23 +61,57 @@ function Fields({ mapping }: { mapping: Mapping }) {
   const announce = useAnnounce()
   const manage = mayManagePeople(session)
   const example = useExample()
-  const [typed, setTyped] = useState<Record<string, string>>(() => Object.fromEntries(mapping.fields.map((one) => [one.field, one.sources.join('\n')])))
-  const changed = changedFields(mapping.fields, typed)
-  const sources = ownSources(mapping.fields, typed)
+  const [base, setBase] = useState(mapping.fields)
+  const [typed, setTyped] = useState(() => typedOf(base))
+  // Somebody else's change is taken over where nothing else is typed here. Where it is, saving asks which of the two holds.
+  if (differing(base, mapping.fields).length > 0 && (changedFields(base, typed).length === 0 || changedFields(mapping.fields, typed).length === 0)) begin(mapping.fields)
+  function begin(fields: MappingField[]) {
+    setBase(fields)
+    setTyped(typedOf(fields))
+  }
+  const changed = changedFields(base, typed)
+  const sources = ownSources(base, typed)
+  const decide = useDecide()
   const preview = useMutation({ mutationFn: () => directoryApi.previewMapping(sources) })
   const confirm = useConfirm()
   const pair = usePairing()
+  type Saved = { done: Mapping } | { met: MappingField[] }
   // People sign in by their address: where it comes from is confirmed on the phone.
-  async function confirmed(): Promise<Mapping | null> {
-    if (!changed.includes('email')) return directoryApi.saveMapping(sources)
-    const outcome = await confirm({ action: 'directory.mapping', params: { email: sources['email'] ?? [] } }, 'console.map.after', ({ id }) => directoryApi.saveMapping(sources, id))
+  async function saveFrom(was: MappingField[]): Promise<Saved | null> {
+    const send = async (id?: string): Promise<Saved> => {
+      try {
+        return { done: await directoryApi.saveMapping(sources, sourcesOf(was), id) }
+      } catch (error) {
+        const met = metFields(error, was)
+        if (!met) throw error
+        return { met }
+      }
+    }
+    if (!changedFields(was, typed).includes('email')) return send()
+    const outcome = await confirm({ action: 'directory.mapping', params: { email: sources['email'] ?? [] } }, 'console.map.after', ({ id }) => send(id))
     if (outcome?.kind === 'no_device') await pair()
     return outcome?.kind === 'done' ? outcome.value : null
   }
   const save = useMutation({
-    mutationFn: confirmed,
+    mutationFn: () => saveOver<MappingField[], Mapping>({
+      base, read: () => directoryApi.mapping().then(({ fields: met }) => ({ met })), same: (a, b) => differing(a, b).length === 0, wanted: (fields) => changedFields(fields, typed).length === 0,
+      meet: (fields, taken) => {
+        queries.setQueryData(keyOf(session, 'mapping'), { fields })
+        if (taken) setTyped(typedOf(fields))
+        else setBase(fields)
+        preview.reset()
+      },
+      decide: (theirs) => {
+        const held = sourcesOf(theirs)
+        return decide(t('console.dir.mapping'), changedFields(theirs, typed).map((field) => ({
+          name: fieldName(t, field), mine: lines(typed[field] ?? '').join('\n') || (theirs.find((one) => one.field === field)?.default ?? []).join('\n'), theirs: (held[field] ?? []).join('\n'),
+        })))
+      },
+      save: saveFrom,
+    }),
     onSuccess: (saved) => {
       if (!saved) return
+      preview.reset()
       announce(t('console.map.saved', { count: saved.changed ?? 0 }))
       queries.setQueryData(keyOf(session, 'mapping'), { fields: saved.fields })
       void queries.invalidateQueries({ queryKey: keyOf(session, 'mapping-example') })
@@ -88,7 +124,7 @@ function Fields({ mapping }: { mapping: Mapping }) {
     <div className="space-y-6">
       <Card className="overflow-hidden">
         <Table heads={[{ key: 'console.map.field' }, { key: 'console.map.sources' }, { key: 'console.map.example' }]}>
-          {mapping.fields.map((field) => (
+          {base.map((field) => (
             <FieldRow
               key={field.field} field={field} text={typed[field.field] ?? ''} change={(text) => change(field.field, text)} readOnly={!manage}
               example={example.data?.find((one) => one.field === field.field)?.value ?? ''} error={bad?.[1] === field.field ? (bad[2] ?? null) : null} changed={changed.includes(field.field)}
@@ -101,7 +137,7 @@ function Fields({ mapping }: { mapping: Mapping }) {
       <div className="flex flex-wrap items-center gap-3">
         <Button look={preview.data ? 'secondary' : 'primary'} busy={preview.isPending} aria-disabled={changed.length === 0} onClick={() => { if (changed.length > 0) preview.mutate() }}>{t('console.map.preview')}</Button>
         {manage && preview.data && <Button look="primary" busy={save.isPending} onClick={() => save.mutate()}>{t('common.save')}</Button>}
-        {changed.length > 0 && <Button look="quiet" onClick={() => { setTyped(Object.fromEntries(mapping.fields.map((one) => [one.field, one.sources.join('\n')]))); preview.reset(); save.reset() }}>{t('console.map.undo')}</Button>}
+        {changed.length > 0 && <Button look="quiet" onClick={() => { setTyped(typedOf(base)); preview.reset(); save.reset() }}>{t('console.map.undo')}</Button>}
         <p className="text-sm text-muted">{changed.length === 0 ? t('console.map.unchanged') : preview.data ? '' : t('console.map.preview_first')}</p>
       </div>
       {!manage && <p className="text-sm text-muted">{t('console.dir.read_only')}</p>}
@@ -114,7 +150,7 @@ interface FieldRowProps { field: MappingField; text: string; change: (text: stri
 function FieldRow({ field, text, change, example, error, changed, readOnly }: FieldRowProps) {
   const { t } = useT()
   const id = useId()
-  const name = words[field.field] ? t(words[field.field] as Key) : field.field
+  const name = fieldName(t, field.field)
   const isDefault = text.trim() === field.default.join('\n')
   return (
     <Row>
@@ -142,6 +178,7 @@ function FieldRow({ field, text, change, example, error, changed, readOnly }: Fi
 function Preview({ preview }: { preview: MappingPreview }) {
   const { t, language } = useT()
   const n = (value: number) => new Intl.NumberFormat(language).format(value)
+  const hidden = preview.changed - new Set(preview.changes.map((one) => one.person_id)).size
   return (
     <section aria-label={t('console.map.preview')}>
       <Notice tone={preview.changed > 0 ? 'warn' : 'info'}>{t('console.map.would_change', { count: preview.changed, n: n(preview.changed), people: n(preview.people) })}</Notice>
@@ -152,7 +189,7 @@ function Preview({ preview }: { preview: MappingPreview }) {
             {preview.changes.map((one) => (
               <Row key={`${one.person_id} ${one.field}`}>
                 <Cell><bdi className="font-medium [overflow-wrap:anywhere]">{one.person_name}</bdi></Cell>
-                <Cell label={t('console.map.field')}>{words[one.field] ? t(words[one.field] as Key) : one.field}</Cell>
+                <Cell label={t('console.map.field')}>{fieldName(t, one.field)}</Cell>
                 <Cell label={t('console.log.before')}><bdi className="text-muted [overflow-wrap:anywhere]">{one.from || t('console.log.nothing')}</bdi></Cell>
                 <Cell label={t('console.log.after')}><bdi className="font-medium [overflow-wrap:anywhere]">{one.to || t('console.log.nothing')}</bdi></Cell>
               </Row>
@@ -161,7 +198,7 @@ function Preview({ preview }: { preview: MappingPreview }) {
         </div>
         </Card>
       )}
-      {preview.changed > preview.changes.length && <p className="mt-2 text-sm text-muted">{t('console.map.more', { count: preview.changed - preview.changes.length })}</p>}
+      {hidden > 0 && <p className="mt-2 text-sm text-muted">{t('console.map.more', { count: hidden })}</p>}
     </section>
   )
 }

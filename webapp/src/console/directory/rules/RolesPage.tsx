@@ -15,8 +15,9 @@ import { Cell, Row, Table } from '../../ui/table'
 import { directoryApi } from '../api'
 import { DirectoryPage } from '../frame'
 import { More, Part } from '../parts'
-import type { GivenRole, RoleMapping, RolePreview, RoleRule } from '../types'
-import { moved, ruleOf, sameRules } from './order'
+import type { GivenRole, RoleMapping, RolePreview, RoleRule, RoleSettings } from '../types'
+import { saveOver, useDecide } from './decide'
+import { metSettings, moved, ruleDifferences, ruleOf, sameSettings } from './order'
 
 const given: readonly GivenRole[] = ['super_admin', 'admin', 'user', 'guest']
 
@@ -28,7 +29,7 @@ export function RolesPage() {
     <DirectoryPage title="console.dir.roles" lead={t('console.roles.lead')}>
       {roles.isPending && <Card className="p-6"><Skeleton lines={8} /></Card>}
       {roles.isError && !roles.data && <Card><LoadError error={roles.error} retry={() => void roles.refetch()} /></Card>}
-      {roles.data && <Mapped key={JSON.stringify(roles.data.rules)} mapping={roles.data} />}
+      {roles.data && <Mapped mapping={roles.data} />}
     </DirectoryPage>
   )
 }
@@ -39,20 +40,48 @@ function Mapped({ mapping }: { mapping: RoleMapping }) {
   const queries = useQueryClient()
   const announce = useAnnounce()
   const manage = mayManagePeople(session)
-  const [rules, setRules] = useState<RoleRule[]>(mapping.rules)
-  const [offer, setOffer] = useState(mapping.offer_roles)
-  const [keep, setKeep] = useState(mapping.keep_on_return)
-  const changed = !sameRules(rules, mapping.rules) || offer !== mapping.offer_roles || keep !== mapping.keep_on_return
+  const [base, setBase] = useState<RoleSettings>(mapping)
+  const [{ rules, offer_roles: offer, keep_on_return: keep }, setMine] = useState<RoleSettings>(mapping)
+  const mine: RoleSettings = { rules, offer_roles: offer, keep_on_return: keep }
+  const change = (part: Partial<RoleSettings>) => setMine((now) => ({ ...now, ...part }))
+  function begin(settings: RoleSettings) {
+    setBase(settings)
+    setMine(settings)
+  }
+  // Somebody else's change is taken over where nothing else is wanted here. Where it is, saving asks which of the two holds.
+  if (!sameSettings(base, mapping) && (sameSettings(base, mine) || sameSettings(mapping, mine))) begin(mapping)
+  const changed = !sameSettings(base, mine)
+  const decide = useDecideRoles()
   const preview = useMutation({ mutationFn: () => directoryApi.previewRoles(rules) })
   const save = useMutation({
-    mutationFn: () => directoryApi.saveRoles({ rules, offer_roles: offer, keep_on_return: keep }),
-    onSuccess: ({ changed: count = 0, ...saved }) => {
+    mutationFn: () => saveOver<RoleSettings, RoleMapping>({
+      base, read: () => directoryApi.roles().then((met) => ({ met })), same: sameSettings, wanted: (now) => sameSettings(now, mine), decide: (theirs) => decide(mine, theirs),
+      meet: (now, taken) => {
+        queries.setQueryData(keyOf(session, 'roles'), now)
+        if (taken) setMine(now)
+        else setBase(now)
+        preview.reset()
+      },
+      save: async (was) => {
+        try {
+          return { done: await directoryApi.saveRoles(mine, { rules: was.rules, offer_roles: was.offer_roles, keep_on_return: was.keep_on_return }) }
+        } catch (error) {
+          const met = metSettings(error)
+          if (!met) throw error
+          return { met }
+        }
+      },
+    }),
+    onSuccess: (done) => {
+      if (!done) return
+      const { changed: count = 0, ...saved } = done
+      preview.reset()
       announce(t('console.roles.saved', { count }))
       queries.setQueryData(keyOf(session, 'roles'), saved)
       void queries.invalidateQueries({ queryKey: keyOf(session, 'people') })
     },
   })
-  const edit = (next: RoleRule[]) => { setRules(next); preview.reset(); save.reset() }
+  const edit = (next: RoleRule[]) => { change({ rules: next }); preview.reset(); save.reset() }
   const error = save.error ?? preview.error
   return (
     <div className="space-y-9">
@@ -62,8 +91,8 @@ function Mapped({ mapping }: { mapping: RoleMapping }) {
           {manage && <AppRole add={(app_role, role) => edit([...rules, { app_role, role }])} />}
         </Card>
         <div className="mt-5 space-y-3">
-          <Switch on={offer} set={(on) => { setOffer(on); save.reset() }} disabled={!manage} label={t('console.roles.offer')} hint={t('console.roles.offer_text')} />
-          <Switch on={keep} set={(on) => { setKeep(on); save.reset() }} disabled={!manage} label={t('console.roles.keep')} hint={t('console.roles.keep_text')} />
+          <Switch on={offer} set={(on) => { change({ offer_roles: on }); save.reset() }} disabled={!manage} label={t('console.roles.offer')} hint={t('console.roles.offer_text')} />
+          <Switch on={keep} set={(on) => { change({ keep_on_return: on }); save.reset() }} disabled={!manage} label={t('console.roles.keep')} hint={t('console.roles.keep_text')} />
         </div>
         <div className="mt-6 space-y-4">
           {error && <Notice tone="bad" alert>{errorText(t, language, error)}</Notice>}
@@ -71,7 +100,7 @@ function Mapped({ mapping }: { mapping: RoleMapping }) {
           <div className="flex flex-wrap items-center gap-3">
             <Button look={preview.data ? 'secondary' : 'primary'} busy={preview.isPending} aria-disabled={!changed} onClick={() => { if (changed) preview.mutate() }}>{t('console.map.preview')}</Button>
             {manage && preview.data && <Button look="primary" busy={save.isPending} onClick={() => save.mutate()}>{t('common.save')}</Button>}
-            {changed && <Button look="quiet" onClick={() => { edit(mapping.rules); setOffer(mapping.offer_roles); setKeep(mapping.keep_on_return) }}>{t('console.map.undo')}</Button>}
+            {changed && <Button look="quiet" onClick={() => { edit(base.rules); setMine(base) }}>{t('console.map.undo')}</Button>}
             <p className="text-sm text-muted">{changed ? (preview.data ? '' : t('console.map.preview_first')) : t('console.map.unchanged')}</p>
           </div>
           {!manage && <p className="text-sm text-muted">{t('console.dir.read_only')}</p>}
@@ -161,13 +190,32 @@ function RoleSelect({ label, value, choose, disabled, none = false }: { label: s
   )
 }
 
+/** Puts two versions of the settings side by side where they differ. */
+function useDecideRoles() {
+  const { t } = useT()
+  const decide = useDecide()
+  return async (mine: RoleSettings, theirs: RoleSettings) => {
+    const rules = ruleDifferences(mine.rules, theirs.rules)
+    const names = await namesOf(rules.flatMap(({ rule }) => rule.team_id ?? []))
+    const said = (one: { place: number; role: GivenRole } | null) => (one ? `${t(roleKey[one.role])} · ${t('console.roles.place')} ${one.place}` : t('console.roles.no_role'))
+    return decide(t('console.dir.roles'), [
+      ...rules.map(({ rule, ...one }) => ({ name: rule.app_role ?? names.get(rule.team_id ?? '') ?? rule.team_id ?? '', mine: said(one.mine), theirs: said(one.theirs) })),
+      ...(mine.offer_roles === theirs.offer_roles ? [] : [{ name: t('console.roles.offer'), mine: mine.offer_roles, theirs: theirs.offer_roles }]),
+      ...(mine.keep_on_return === theirs.keep_on_return ? [] : [{ name: t('console.roles.keep'), mine: mine.keep_on_return, theirs: theirs.keep_on_return }]),
+    ])
+  }
+}
+
+/** The names of teams by their ids; the id where there is none. */
+const namesOf = async (ids: readonly string[]) => new Map(await Promise.all(ids.map(async (id) => [id, await directoryApi.team(id).then((team) => team.name, () => id)] as const)))
+
 /** The names of the teams that rules are of. */
 function useTeamNames(rules: RoleRule[]): Map<string, string> {
   const session = useSession()
   const ids = rules.flatMap((rule) => rule.team_id ?? []).sort()
   const found = useQuery({
     queryKey: keyOf(session, 'team-names', ids.join()),
-    queryFn: async () => new Map(await Promise.all(ids.map(async (id) => [id, await directoryApi.team(id).then((team) => team.name, () => id)] as const))),
+    queryFn: () => namesOf(ids),
     enabled: ids.length > 0, staleTime: 60_000, placeholderData: (before) => before,
   })
   return found.data ?? new Map()

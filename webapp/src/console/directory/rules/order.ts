@@ -1,6 +1,7 @@
 // Lists whose order counts, and the rules of the mapping pages. Pure.
 
-import type { MappingField, RoleRule, Sources } from '../types'
+import { met } from '../../conflict/met'
+import type { MappingField, RoleRule, RoleSettings, Sources } from '../types'
 
 /** The list with one element at another place; the list itself where that is none. */
 export function moved<T>(list: readonly T[], from: number, to: number): T[] {
@@ -36,6 +37,57 @@ export function ownSources(fields: readonly MappingField[], typed: Readonly<Reco
     if (sources.length > 0 && sources.join('\n') !== field.default.join('\n')) out[field.field] = sources
   }
   return out
+}
+
+/** Every field with what feeds it. */
+export function sourcesOf(fields: readonly MappingField[]): Sources {
+  return Object.fromEntries(fields.map((one) => [one.field, one.sources]))
+}
+
+/** The fields as they are typed into. */
+export function typedOf(fields: readonly MappingField[]): Record<string, string> {
+  return Object.fromEntries(fields.map((one) => [one.field, one.sources.join('\n')]))
+}
+
+/** Which fields are fed otherwise in another version. */
+export function differing(fields: readonly MappingField[], other: readonly MappingField[]): string[] {
+  return changedFields(fields, typedOf(other))
+}
+
+/** The fields that hold by now, where that is why a change of them was refused. */
+export function metFields(error: unknown, fields: readonly MappingField[]): MappingField[] | null {
+  const now = met(error)?.['mapping'] as Sources | undefined
+  if (!now) return null
+  return fields.map((one) => {
+    const sources = now[one.field] ?? one.default
+    return { ...one, sources, own: sources.join('\n') !== one.default.join('\n') }
+  })
+}
+
+export function sameSettings(a: RoleSettings, b: RoleSettings): boolean {
+  return sameRules(a.rules, b.rules) && a.offer_roles === b.offer_roles && a.keep_on_return === b.keep_on_return
+}
+
+/** The role settings that hold by now, where that is why a change of them was refused. */
+export function metSettings(error: unknown): RoleSettings | null {
+  const now = met(error)
+  return now && Array.isArray(now['rules']) ? (now as unknown as RoleSettings) : null
+}
+
+/** A rule that two versions do not have alike: its place, from one, and its role in each. */
+export interface RuleDifference { rule: RoleRule; mine: { place: number; role: RoleRule['role'] } | null; theirs: { place: number; role: RoleRule['role'] } | null }
+
+/** The rules that are not the same in both, in the order of the first, then those that only the other has. */
+export function ruleDifferences(mine: readonly RoleRule[], theirs: readonly RoleRule[]): RuleDifference[] {
+  const name = (rule: RoleRule) => rule.team_id ?? `app ${rule.app_role}`
+  const of = (rules: readonly RoleRule[], rule: RoleRule) => {
+    const i = rules.findIndex((one) => name(one) === name(rule))
+    const found = rules[i]
+    return found ? { place: i + 1, role: found.role } : null
+  }
+  const all = [...mine, ...theirs.filter((rule) => !of(mine, rule))]
+  return all.map((rule) => ({ rule, mine: of(mine, rule), theirs: of(theirs, rule) }))
+    .filter((one) => one.mine?.place !== one.theirs?.place || one.mine?.role !== one.theirs?.role)
 }
 
 /** Which fields a person has changed since they were read. */

@@ -201,7 +201,7 @@ function Proven({ call }: { call: NonNullable<Ticked['call']> }) {
   const { language } = useT()
   return (
     <Notice tone="good" className="mt-4">
-      {clock(new Date(call.at), language)} · <Link to="/settings/directory/log/$call" params={{ call: call.id }} search={{}} className={textLink}><Said>{call.sentence}</Said></Link>
+      {clock(new Date(call.at), language)} · <Link to="/settings/directory/log/$call" params={{ call: call.id }} search={{}} className={textLink}><Said times={call.sentence_times}>{call.sentence}</Said></Link>
     </Notice>
   )
 }
@@ -210,7 +210,7 @@ function Refused({ call }: { call: NonNullable<Ticked['call']> }) {
   const { t, language } = useT()
   return (
     <Notice tone="bad" alert className="mt-4">
-      <p>{clock(new Date(call.last_at), language)} · <Said>{call.sentence}</Said></p>
+      <p>{clock(new Date(call.last_at), language)} · <Said times={call.sentence_times}>{call.sentence}</Said></p>
       <p className="mt-1"><Link to="/settings/directory/log/$call" params={{ call: call.id }} search={{}} className={textLink}>{t('console.guide.see_call')}</Link></p>
     </Notice>
   )
