@@ -91,6 +91,10 @@ export async function j11(world, { owner, leaver, second }) {
     const adopted = await idp.call('POST', '/Users', { userName: owner.email, externalId: 'owner-1', displayName: owner.name, active: true })
     same(adopted.status, 201, 'taking over the Owner')
     await idp.active(adopted.body.id, false)
+    await phone.goto('/')
+    await phone.page.getByText('This phone was removed from Acme.').waitFor()
+    await phone.lock()
+    same((await idp.call('GET', '/Users?count=1')).status, 200, 'a call with the token that the Owner was shown')
     const other = second.desk
     await other.goto('/settings/directory/health')
     await other.page.getByText('Ownership is frozen').waitFor()
@@ -115,7 +119,7 @@ export async function j11(world, { owner, leaver, second }) {
     await other.goto('/settings/workspace/idp')
     await other.button('View Token').waitFor()
     await other.settled()
-    await other.page.locator('dd a[href*="user.create"]').waitFor() // the last 24 hours come later, and move what is below
+    await other.page.locator('dd a[href^="/settings/directory/log"]').first().waitFor() // the last 24 hours come later, and move what is below
     await other.page.getByText('Danger', { exact: true }).click()
     await other.button('Turn off directory sync…').click()
     const dialog = other.dialog('Turn off directory sync')

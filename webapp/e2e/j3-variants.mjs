@@ -52,7 +52,7 @@ async function copyWithoutClipboard(world, desk, token) {
     document.execCommand = () => false
   })
   await copy.click()
-  await desk.showToken.getByText('Copy did not work. The text is selected — press Ctrl+C.').waitFor()
+  await desk.showToken.getByText('Copy did not work. The token is selected — press Ctrl+C.').waitFor()
   await until(() => page.evaluate((t) => document.activeElement.value === t && document.activeElement.selectionEnd - document.activeElement.selectionStart === t.length, token), 'the selected token')
   same(await desk.showToken.getByText('Copied', { exact: true }).count(), 0, '"Copied" though nothing was')
   await desk.look('S6 copy did not work')

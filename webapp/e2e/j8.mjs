@@ -58,6 +58,13 @@ export async function j8(world, person) {
     await desk.look('S9 Test Connection done')
   })
 
+  await world.step('J8.4 a slash at the end, and Bearer pasted with the token, are taken as they are meant', async () => {
+    same((await idp.call('GET', '/ServiceProviderConfig/')).status, 200, 'with a slash at the end')
+    idp.authorization = `Bearer Bearer ${token}`
+    same(await idp.test(), 200, 'with Bearer twice')
+    idp.authorization = `Bearer ${token}`
+  })
+
   await world.step('J8.5 the attributes of the tutorial', async () => {
     await page.getByRole('button', { name: /Mappings: users/ }).click()
     for (const name of ['userName', 'emails[type eq "work"].value', 'active', 'name.givenName', 'name.familyName', 'externalId']) await page.getByRole('rowheader', { name, exact: true }).waitFor()

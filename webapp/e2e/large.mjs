@@ -44,7 +44,7 @@ await page.goto(`${told.console}/settings/directory/log`)
 await page.locator('a[data-row]').first().waitFor()
 await seen('log, result', (i) => page.getByLabel('Result', { exact: true }).selectOption(i % 2 ? 'ok' : 'failed'), `${cells}.length > 0 && ${cells}.every((t) => /\\bOK\\b/.test(t) === (i % 2 === 1))`)
 await page.getByLabel('Result', { exact: true }).selectOption('')
-await seen('log, text', (i) => page.getByLabel('Search').fill(`person 99${i}`), `${cells}.length > 0 && ${cells}.every((t) => t.includes('Person 99' + i))`)
+await seen('log, text', (i) => page.getByLabel('Search', { exact: true }).fill(`person 99${i}`), `${cells}.length > 0 && ${cells}.every((t) => t.includes('Person 99' + i))`)
 
 await page.goto(`${told.console}/activity`)
 await page.getByRole('row').nth(1).waitFor()

@@ -6,7 +6,7 @@ const ms = (most) => ({ most, unit: 'ms' })
 
 /** By the beginning of a figure's name. */
 const budgets = {
-  'dialog after the click': ms(100), 'tap → web': ms(500), 'restored → Show Token': ms(2000), 'deactivated → web tab': ms(5000), 'exposed token stopped': ms(5000),
+  'dialog after the click': ms(100), 'tap → web': ms(500), 'tap → web, polling': ms(3000), 'No → web': ms(1000), '410 → web': ms(2000), 'restored → Show Token': ms(2000), 'deactivated → web tab': ms(5000), 'exposed token stopped': ms(5000),
   'SCIM call → log row': ms(1000), 'SCIM call → tick': ms(1000), 'filter of ': ms(300), 'page usable': ms(1000), 'companion usable, offline': ms(300), 'companion usable': ms(1000),
   'LCP ': ms(2500), 'INP ': ms(200), 'CLS ': { most: 0.1, unit: '', digits: 3 },
   J1: ms(20_000), J2: ms(8000), J3: ms(3000), J4: ms(2000), J5: ms(8000), J6: ms(15_000), J7: ms(10_000), J8: ms(15_000), J9: ms(60_000), J10: ms(3000), J11: ms(10_000), J12: ms(10_000),

@@ -8,6 +8,7 @@ export class Watch {
   #asked = new WeakMap() // what was meant when a call was made: its answer may come when the step is over
   #meant = [
     { status: 401, call: /^GET \/v1\/session$/ }, // "is anybody signed in?"
+    { status: 409, call: /^POST \/v1\/device\/confirmations\/[^/]+\/opened$/ }, // the answer overtook the news that the question is on the screen
   ]
 
   constructor(where) {
