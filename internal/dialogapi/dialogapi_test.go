@@ -1,16 +1,20 @@
 package dialogapi_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
+	"gorm.io/gorm"
 
 	"github.com/countersign/countersign/internal/apitest"
+	"github.com/countersign/countersign/internal/confirm"
 	"github.com/countersign/countersign/internal/database"
 	"github.com/countersign/countersign/internal/phonesim"
 )
@@ -262,6 +266,35 @@ func TestASocketEndsWithItsSession(t *testing.T) {
 		}
 		until(t, c, "pending")
 		closedWith(t, c, 4401)
+	})
+}
+
+func TestARowThatCannotBeReadOnceIsReadAgain(t *testing.T) {
+	apitest.Doors(t, func(t *testing.T, s *apitest.Site) {
+		var failing atomic.Int64
+		err := s.DB.Read(t.Context()).Callback().Row().Before("gorm:row").Register("test:fail", func(g *gorm.DB) {
+			if g.Statement.Context.Value(http.ServerContextKey) == nil && strings.Contains(g.Statement.SQL.String(), "AS device_name") && failing.Add(-1) >= 0 {
+				_ = g.AddError(context.DeadlineExceeded)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ana := s.Owner("acme")
+		ana.Pair(phonesim.Options{})
+		id := ana.Ask().Text("id")
+		failing.Store(1)
+		c, _, err := ana.Dial(id, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		until(t, c, "pending")
+		if failing.Load() > 0 {
+			t.Error("every look came off")
+		}
+		failing.Store(2)
+		s.Hub.Publish(confirm.Topic(id), 0)
+		closedWith(t, c, websocket.CloseInternalServerErr)
 	})
 }
 

@@ -115,6 +115,7 @@ type socket struct {
 	fd        int32  // by which it is watched; 0: it has a goroutine that reads
 	admin     bool
 	beat      bool // a heartbeat is due
+	failed    bool // the last look did not come off
 
 	queued atomic.Bool // in the writers' queue already: one slot, the newest state wins
 	news   atomic.Bool // something has happened to its row: it has to be read
@@ -355,10 +356,14 @@ func (m *streams) serve(s *socket) {
 		err = m.heartbeat(ctx, s)
 	}
 	s.beat = false
+	again := !s.failed
+	s.failed = err != nil
 	switch {
 	case err == nil:
 	case errors.Is(err, fault.ErrNotFound):
 		m.close(s, closeGone, "gone")
+	case again: // to come again costs a busy database more than another look
+		m.look(s)
 	default:
 		m.Log.Error("dialog", "err", err)
 		m.close(s, websocket.CloseInternalServerErr, "internal")
