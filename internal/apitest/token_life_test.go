@@ -576,7 +576,7 @@ func TestSupportRegeneratesForSomebody(t *testing.T) {
 		if err != nil || shown.Plain != got.Plain {
 			t.Errorf("viewing it afterwards: %v", err)
 		}
-		if _, _, err := w.Confirms.Ask(w.Ctx, w.ana, confirm.Ask{Action: confirm.RevealToken}); !errors.Is(err, confirm.ErrShownOnce) {
+		if _, _, err := w.Confirms.Ask(w.Ctx, w.ana, confirm.Ask{Action: confirm.RevealToken}); !errors.Is(err, workspace.ErrShownOnce) {
 			t.Errorf("viewing it a second time: %v", err)
 		}
 	})

@@ -26,9 +26,6 @@ const (
 	personPrefix = "person:"
 )
 
-// ErrShownOnce refuses to show a token a second time where the policy says once.
-var ErrShownOnce = fault.New(fault.Conflict, "shown_once", "This token was shown already, and this workspace shows each token once. Regenerate it to get a new one.")
-
 // managers may change what a workspace depends on.
 var managers = []directory.Role{directory.Owner, directory.SuperAdmin}
 
@@ -36,7 +33,7 @@ var managers = []directory.Role{directory.Owner, directory.SuperAdmin}
 func (s *Service) own() {
 	for _, a := range append(s.tokenActions(), []Action{
 		{Name: RevealToken, Passkey: true, Says: "View the SCIM API authentication token", Roles: directory.AdminRoles, Lowest: Tap, Guarded: true,
-			Resource: s.liveToken, collect: true},
+			Resource: liveToken, collect: true},
 		{Name: RegenerateToken, Passkey: true, Says: "Regenerate the SCIM API authentication token", Roles: managers, Support: directory.AdminRoles, Lowest: Code,
 			Asks: []directory.Role{directory.Admin}, Guarded: true, Locks: true, Params: checkRegenerate, Shows: showRegenerate, Resource: s.tokenOrNew, collect: true},
 		{Name: RevokeToken, Passkey: true, Says: "Revoke the SCIM API authentication token", Roles: managers, Lowest: Code, Locks: true, Params: checkRevoke,
@@ -56,7 +53,7 @@ func (s *Service) own() {
 }
 
 // liveToken: without a resource the live token is meant, and the answer names it.
-func (s *Service) liveToken(tx database.Tx, by actor.Actor, asked string, now time.Time) (string, error) {
+func liveToken(tx database.Tx, by actor.Actor, asked string, now time.Time) (string, error) {
 	t, err := workspace.ActiveToken(tx.DB, by.Workspace)
 	switch {
 	case err != nil:
@@ -66,19 +63,10 @@ func (s *Service) liveToken(tx database.Tx, by actor.Actor, asked string, now ti
 	case asked != "" && asked != tokenPrefix+t.ID:
 		return "", fault.ErrNotFound
 	}
-	return tokenPrefix + t.ID, s.showable(tx, t)
-}
-
-// showable refuses a token that was shown before, where each is shown once.
-func (s *Service) showable(tx database.Tx, t workspace.Token) error {
-	if t.ShownAt == nil {
-		return nil
+	if t.ShownAt != nil {
+		err = workspace.Showable(tx.DB, t.Workspace, t.ID)
 	}
-	ws, err := workspace.Find(tx.DB, t.Workspace)
-	if err == nil && ws.ShowOnce {
-		return ErrShownOnce
-	}
-	return err
+	return tokenPrefix + t.ID, err
 }
 
 func (s *Service) tokenOrNew(tx database.Tx, by actor.Actor, asked string, _ time.Time) (string, error) {

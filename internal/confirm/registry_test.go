@@ -271,14 +271,20 @@ func TestATokenIsShownOnceWhereThePolicySaysSo(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, _, err := w.Confirms.Ask(w.Ctx, ana, confirm.Ask{Action: confirm.RevealToken})
-		refused(t, confirm.ErrShownOnce, err)
+		refused(t, workspace.ErrShownOnce, err)
 		again := confirmed(t, w, ana, phone, confirm.Ask{Action: confirm.RegenerateToken})
 		if _, err := w.Confirms.Collect(w.Ctx, ana, again.ID); err != nil {
 			t.Fatal(err)
 		}
 		_, _, err = w.Confirms.Ask(w.Ctx, ana, confirm.Ask{Action: confirm.RevealToken})
-		refused(t, confirm.ErrShownOnce, err)
-		w.Rules(ana, func(r *workspace.Rules) { r.ShowOnce = false })
+		refused(t, workspace.ErrShownOnce, err)
+		w.Rules(ana, func(r *workspace.Rules) { r.ShowOnce = false }) // what is gone stays gone, and no phone is asked for it
+		_, _, err = w.Confirms.Ask(w.Ctx, ana, confirm.Ask{Action: confirm.RevealToken})
+		refused(t, workspace.ErrShownOnce, err)
+		again = confirmed(t, w, ana, phone, confirm.Ask{Action: confirm.RegenerateToken})
+		if _, err := w.Confirms.Collect(w.Ctx, ana, again.ID); err != nil {
+			t.Fatal(err)
+		}
 		if _, _, err = w.Confirms.Ask(w.Ctx, ana, confirm.Ask{Action: confirm.RevealToken}); err != nil {
 			t.Error(err)
 		}

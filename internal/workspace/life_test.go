@@ -471,7 +471,7 @@ func TestReceiptsAndTokensThatAreShownOnce(t *testing.T) {
 			r := workspace.Rules{Mode: workspace.RiskBased, TTL: 5 * time.Minute, ShowOnce: true}
 			return w.s.SetRules(tx, w.ana(ws), ws, r)
 		}))
-		if err := open(); !errors.Is(err, workspace.ErrHashOnly) {
+		if err := open(); !errors.Is(err, workspace.ErrShownOnce) {
 			w.Errorf("shown before the rule came: %v", err)
 		}
 		var sealed int64

@@ -260,7 +260,7 @@ func (s *Service) Open(tx database.Tx, workspace, id string) (string, Token, err
 		return "", Token{}, ErrNoToken
 	}
 	if len(r.Sealed) == 0 {
-		return "", Token{}, ErrHashOnly
+		return "", Token{}, ErrShownOnce
 	}
 	plain, err := s.vault.Open(r.Sealed, about(workspace, id))
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/countersign/countersign/internal/ident"
 )
 
-// ErrHashOnly refuses to show what is kept as a hash alone.
-var ErrHashOnly = fault.New(fault.Conflict, "shown_once", "This token was shown already, and this workspace shows each token once. Regenerate it to get a new one.")
+// ErrShownOnce refuses to show what is kept as a hash alone.
+var ErrShownOnce = fault.New(fault.Conflict, "shown_once", "Only the hash of this token is kept, because it was shown while each token was shown once. Regenerate it to get a new one.")
 
 // The ways in which a token comes before somebody's eyes.
 const (
@@ -96,6 +96,16 @@ func (s *Service) Shown(tx database.Tx, workspace, id string, now time.Time) err
 		return err
 	}
 	return forget(tx, workspace)
+}
+
+// Showable refuses a token of which the hash alone is kept, also where the rule was dropped since.
+func Showable(db *gorm.DB, workspace, id string) error {
+	var gone int64
+	err := db.Model(&tokenRow{}).Where("workspace_id = ? AND id = ? AND length(sealed) = 0", workspace, id).Count(&gone).Error
+	if err == nil && gone > 0 {
+		return ErrShownOnce
+	}
+	return err
 }
 
 // forget keeps of the tokens that were shown no more than their hashes.
