@@ -2,6 +2,7 @@ package apitest_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,14 +15,15 @@ func TestWhereAddressesComeFromIsConfirmedOnThePhone(t *testing.T) {
 	apitest.Doors(t, func(t *testing.T, s *apitest.Site) {
 		ana := s.Owner("acme")
 		phone := ana.Pair(phonesim.Options{})
-		sources := []string{`emails[type eq "home"].value`, "userName"}
+		sources := []string{`emails[type eq "home"].value`, `emails[type eq "other"].value`, "userName"}
 		ask := func(params any) apitest.Reply {
 			return ana.Do("POST", "/v1/confirmations", map[string]any{"action": "directory.mapping", "params": params})
 		}
 		save := func(id string, email []string) apitest.Reply {
 			return ana.Do("PUT", "/v1/directory/mapping", map[string]any{"mapping": map[string]any{"email": email}, "confirmation_id": id})
 		}
-		for _, bad := range []any{nil, map[string]any{}, map[string]any{"email": sources, "name": sources}} {
+		for _, bad := range []any{nil, map[string]any{}, map[string]any{"email": sources, "name": sources},
+			map[string]any{"email": slices.Repeat(sources, 10)}} { // more than a phone can show
 			if r := ask(bad); r.Status != http.StatusBadRequest {
 				t.Errorf("asking with %v: %d %s", bad, r.Status, r.Body)
 			}
@@ -31,7 +33,7 @@ func TestWhereAddressesComeFromIsConfirmedOnThePhone(t *testing.T) {
 			t.Fatalf("asking: %d %s", r.Status, r.Body)
 		}
 		seen, err := phone.Open(s.Ctx, r.Text("id"))
-		if err != nil || !strings.Contains(seen.Ctx.Action, "home") {
+		if err != nil || !strings.HasSuffix(seen.Ctx.Action, " from "+strings.Join(sources, ", ")) {
 			t.Errorf("the phone shows %q, %v", seen.Ctx.Action, err)
 		}
 		if state, err := phone.Approve(s.Ctx, r.Text("id"), phonesim.ApproveOptions{Code: r.Text("code")}); err != nil || state != "approved" {

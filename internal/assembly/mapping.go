@@ -53,6 +53,6 @@ func registerMapping(c *confirm.Service) {
 			if err != nil || len(p.Email) == 0 {
 				return "Take people's e-mail addresses from the usual attributes again", err
 			}
-			return "Take people's e-mail addresses from " + device.Plain(strings.Join(p.Email, ", ")), nil
+			return "Take people's e-mail addresses from " + device.Whole(strings.Join(p.Email, ", ")), nil
 		}})
 }

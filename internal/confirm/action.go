@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/countersign/countersign/internal/actor"
 	"github.com/countersign/countersign/internal/database"
@@ -118,12 +119,19 @@ func (a Action) checkParams(raw []byte) error {
 	return a.Params(raw)
 }
 
+// mostShown is how much of an action a phone shows, in characters. A longer sentence is refused, not cut: what is signed has to be read to its end.
+const mostShown = 500
+
 // shows is what the phone shows of it.
 func (a Action) shows(tx database.Tx, by actor.Actor, resource string, params []byte) (string, error) {
 	if a.Shows == nil {
 		return a.Says, nil
 	}
-	return a.Shows(tx, by, resource, params)
+	says, err := a.Shows(tx, by, resource, params)
+	if err == nil && utf8.RuneCountInString(says) > mostShown {
+		return "", ErrTooLong
+	}
+	return says, err
 }
 
 // resource is what the action is about, checked.

@@ -96,6 +96,7 @@ var (
 	ErrRequired         = fault.New(fault.Forbidden, "confirmation_required", "This needs a confirmation on your phone first. Nothing was changed.")
 	ErrNoSignature      = fault.New(fault.Forbidden, "no_valid_signature", "The stored approval carries no valid signature of the phone, so nothing is handed out. Tell the operator.")
 	ErrNoSecond         = fault.New(fault.Conflict, "no_second_admin", "This workspace wants two admins to approve, and nobody else who may has a paired phone.")
+	ErrTooLong          = fault.New(fault.Invalid, "malformed", "What the phone would have to show is too long to be read there. Ask for less at once.")
 	ErrUnknownAction    = fault.New(fault.Invalid, "malformed", "There is no such action, or it does not fit that resource.")
 )
 

@@ -252,17 +252,22 @@ func (p *phone) tidy() error {
 
 // Plain makes text of a stranger fit for a trust screen: at most 64 runes, no control or direction-changing characters.
 func Plain(s string) string {
+	s = Whole(s)
+	if r := []rune(s); len(r) > 64 {
+		s = string(r[:64])
+	}
+	return s
+}
+
+// Whole is Plain for text of which nothing may be left out, because what it says is signed. Its length is for the caller to bound.
+func Whole(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || unicode.Is(unicode.Cf, r) {
 			return -1
 		}
 		return r
 	}, s)
-	s = strings.TrimSpace(s)
-	if r := []rune(s); len(r) > 64 {
-		s = string(r[:64])
-	}
-	return s
+	return strings.TrimSpace(s)
 }
 
 // take writes the phone that claims p.
