@@ -14,8 +14,10 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/countersign/countersign/internal/apitest"
+	"github.com/countersign/countersign/internal/assembly"
 	"github.com/countersign/countersign/internal/confirm"
 	"github.com/countersign/countersign/internal/database"
+	"github.com/countersign/countersign/internal/dbtest"
 	"github.com/countersign/countersign/internal/phonesim"
 )
 
@@ -270,32 +272,36 @@ func TestASocketEndsWithItsSession(t *testing.T) {
 }
 
 func TestARowThatCannotBeReadOnceIsReadAgain(t *testing.T) {
-	apitest.Doors(t, func(t *testing.T, s *apitest.Site) {
-		var failing atomic.Int64
-		err := s.DB.Read(t.Context()).Callback().Row().Before("gorm:row").Register("test:fail", func(g *gorm.DB) {
-			if g.Statement.Context.Value(http.ServerContextKey) == nil && strings.Contains(g.Statement.SQL.String(), "AS device_name") && failing.Add(-1) >= 0 {
-				_ = g.AddError(context.DeadlineExceeded)
+	for _, dialect := range dbtest.Dialects {
+		t.Run(dialect, func(t *testing.T) {
+			var failing atomic.Int64
+			s := apitest.With(t, dbtest.URL(t, dialect), func(d *assembly.Deps) {
+				err := d.DB.Read(t.Context()).Callback().Row().Before("gorm:row").Register("test:fail", func(g *gorm.DB) {
+					if g.Statement.Context.Value(http.ServerContextKey) == nil && strings.Contains(g.Statement.SQL.String(), "AS device_name") && failing.Add(-1) >= 0 {
+						_ = g.AddError(context.DeadlineExceeded)
+					}
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}).Serve()
+			ana := s.Owner("acme")
+			ana.Pair(phonesim.Options{})
+			id := ana.Ask().Text("id")
+			failing.Store(1)
+			c, _, err := ana.Dial(id, nil)
+			if err != nil {
+				t.Fatal(err)
 			}
+			until(t, c, "pending")
+			if failing.Load() > 0 {
+				t.Error("every look came off")
+			}
+			failing.Store(2)
+			s.Hub.Publish(confirm.Topic(id), 0)
+			closedWith(t, c, websocket.CloseInternalServerErr)
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ana := s.Owner("acme")
-		ana.Pair(phonesim.Options{})
-		id := ana.Ask().Text("id")
-		failing.Store(1)
-		c, _, err := ana.Dial(id, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		until(t, c, "pending")
-		if failing.Load() > 0 {
-			t.Error("every look came off")
-		}
-		failing.Store(2)
-		s.Hub.Publish(confirm.Topic(id), 0)
-		closedWith(t, c, websocket.CloseInternalServerErr)
-	})
+	}
 }
 
 func TestTheDialogHearsTheDeadline(t *testing.T) {
