@@ -13,6 +13,7 @@ export default defineConfig({
     outDir: '../dist/companion',
     emptyOutDir: true,
     assetsInlineLimit: 0, // a data: address would need img-src data:
+    cssTarget: ['chrome111', 'edge111', 'firefox114', 'safari16.4'], // none knows light-dark(): it is written in older words
     modulePreload: { polyfill: false },
     rolldownOptions: { input: { companion: 'companion/index.html' } },
   },

@@ -1,5 +1,6 @@
 // How many requests wait, on the app's icon. The page keeps it while there is one; the service worker does when a push comes meanwhile.
-import { pending } from './device'
+import { Problem } from './api'
+import { asksPerson, pending } from './device'
 import { accounts } from './store'
 
 const icon = globalThis.navigator as { setAppBadge?(n: number): Promise<void>; clearAppBadge?(): Promise<void> } | undefined
@@ -9,10 +10,14 @@ export async function badge(count: number): Promise<void> {
   await (count > 0 ? icon?.setAppBadge?.(count) : icon?.clearAppBadge?.())?.catch(() => undefined)
 }
 
-/** recount asks what waits for all phones here; a list that cannot be had leaves the icon as it is. */
+/** recount asks what waits for all phones here. One that cannot be asked is left out, and keeps the icon from being cleared. */
 export async function recount(): Promise<void> {
   if (!icon?.setAppBadge) return
   const active = (await accounts()).filter((a) => a.state === 'active')
-  const lists = await Promise.all(active.map((a) => pending(a))).catch(() => undefined)
-  if (lists) await badge(lists.flatMap((l) => l.items).filter((i) => i.act !== 'device.activate').length)
+  const counts = await Promise.all(active.map((a) => pending(a).then((l) => l.items.filter(asksPerson).length, uncounted)))
+  const sum = counts.reduce<number>((all, n) => all + (n ?? 0), 0)
+  if (sum > 0 || !counts.includes(undefined)) await badge(sum)
 }
+
+/** uncounted: nothing waits for a phone that was removed; of one that cannot be asked it is not known. */
+const uncounted = (e: unknown): 0 | undefined => (e instanceof Problem && e.code === 'unauthorized' ? 0 : undefined)

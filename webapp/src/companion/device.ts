@@ -13,6 +13,9 @@ export async function pending(account: Account, signal?: AbortSignal): Promise<{
   return { server_time: got.server_time, ...(server_key ? { server_key } : {}), items: got.items.map((i) => ({ cid: i.cid, act: i.act, exp: seconds(i.exp) })) }
 }
 
+/** asksPerson is not so for the activation: the pairing itself answers it, and it is never shown. */
+export const asksPerson = (i: Pick<Open, 'act'>): boolean => i.act !== 'device.activate'
+
 /** opened tells the waiting dialog that the request is on the screen. */
 export async function opened(account: Account, cid: string): Promise<void> {
   await call(account, 'POST', `/v1/device/confirmations/${encodeURIComponent(cid)}/opened`, {})

@@ -14,7 +14,7 @@ export function action(c: Pick<Challenge, 'act' | 'ctx'>): string {
   if (has(byName)) return t(byName)
   const byAct = `action.${c.act}`
   if (has(byAct) && (en as Record<string, string>)[`companion.${byAct}`] === c.ctx.action) return t(byAct)
-  return said(c.ctx.action) || c.ctx.action || c.act
+  return said(c.act, c.ctx.action, c.ctx.person) || c.ctx.action || c.act
 }
 
 /** helping is whom a colleague's lost phone is about, and the words to compare; the words are last, whatever the name holds. */

@@ -46,6 +46,9 @@ export function clock(ms: number, now = Date.now()): string {
   return new Intl.DateTimeFormat(printed(), sameDay ? { timeStyle: 'short' } : { dateStyle: 'medium', timeStyle: 'short' }).format(ms)
 }
 
+/** dated is the date and the time of day, for a sentence that says "on". */
+export const dated = (ms: number): string => new Intl.DateTimeFormat(printed(), { dateStyle: 'medium', timeStyle: 'short' }).format(ms)
+
 /** ago is "just now", "5 minutes ago", then the time. */
 export function ago(ms: number, now = Date.now()): string {
   const minutes = Math.floor((now - ms) / 60_000)
@@ -60,13 +63,13 @@ export function left(seconds: number): string {
   return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, '0')}`
 }
 
-const shapes: Record<string, string> = { n: '\\d+', span: '\\d+ \\w+', hint: '\\S+' } // of placeholders that hold no free text
+const shapes: Record<string, string> = { n: '\\d+', span: '\\d+ (?:day|hour|minute|second)s?', hint: '\\S+', scopes: '[a-z; ]+' } // of placeholders that hold no free text
 
-/** sourceOf turns a text with placeholders into the form of all texts that it can become; names are those of the placeholders, in their order. */
-export function sourceOf(text: string): { form: RegExp; names: string[] } {
+/** sourceOf turns a text with placeholders into the regular expression of all texts that it can become, a group for each; names are those of the placeholders, in their order. */
+export function sourceOf(text: string): { source: string; names: string[] } {
   const literal = (s: string) => s.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
   const pieces = text.split(/\{\{(\w+)\}\}/)
-  return { form: new RegExp(`^${pieces.map((s, i) => (i % 2 === 1 ? `(${shapes[s] ?? '.+'})` : literal(s))).join('')}$`), names: pieces.filter((_, i) => i % 2 === 1) }
+  return { source: pieces.map((s, i) => (i % 2 === 1 ? `(${shapes[s] ?? '.+'})` : literal(s))).join(''), names: pieces.filter((_, i) => i % 2 === 1) }
 }
 
 /** spanned says an English length of time, "24 hours", in the person's language; what is none stays. */

@@ -3,23 +3,26 @@
 import type { App } from './app'
 import { told, type Told } from './device'
 import { h, icon } from './dom'
-import { ago, clock, has, t, type Params } from './i18n'
+import { ago, dated, has, t, type Params } from './i18n'
 
 const shownFor = 7 * 24 * 3600_000
 const most = 5
+const warnings = new Set(['token.expiring', 'token.overlap_ending']) // of what comes at their "until"
+
+const over = (n: Told, now: number): boolean => warnings.has(n.kind) && Date.parse(String(n.params['until'])) <= now
 
 /** words is the sentence of a notice; undefined where this app has none for its kind. */
 export function words(notice: Told): string | undefined {
   const key = `told.${notice.kind}`
   if (!has(key)) return undefined
   const texts: Params = {}
-  for (const [name, value] of Object.entries(notice.params)) if (typeof value === 'string' || typeof value === 'number') texts[name] = name === 'until' ? clock(Date.parse(String(value))) : value
+  for (const [name, value] of Object.entries(notice.params)) if (typeof value === 'string' || typeof value === 'number') texts[name] = name === 'until' ? dated(Date.parse(String(value))) : value
   return t(key, texts)
 }
 
-/** newest is what is worth showing: young, known, the newest first. */
+/** newest is what is worth showing: young, known, no warning of what has come already; the newest first. */
 export function newest(all: Told[], now: number): { id: string; at: number; text: string }[] {
-  return all.map((n) => ({ id: n.id, at: Date.parse(n.created_at), text: words(n) }))
+  return all.filter((n) => !over(n, now)).map((n) => ({ id: n.id, at: Date.parse(n.created_at), text: words(n) }))
     .filter((n): n is { id: string; at: number; text: string } => n.text !== undefined && now - n.at < shownFor)
     .sort((a, b) => b.at - a.at).slice(0, most)
 }

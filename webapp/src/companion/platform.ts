@@ -17,7 +17,7 @@ function deviceName(ua: string, ipad: boolean): string {
   const model = /Android [^;)]*; ([^;)]+?)(?: Build\/[^;)]*)?[;)]/.exec(ua)?.[1]
   if (model && model !== 'K') return model // Chrome says K for every phone
   if (/Android/.test(ua)) return 'Android'
-  return `${browserName(ua)} on ${systemName(ua, false)}`
+  return t('request.browser_on', { browser: browserName(ua), os: systemName(ua, false) })
 }
 
 function browserName(ua: string): string {
@@ -42,7 +42,6 @@ export async function platform(): Promise<Platform> {
   const found = describe(navigator.userAgent, navigator.maxTouchPoints)
   const hints = (navigator as { userAgentData?: Hints }).userAgentData
   const told = found.android ? await hints?.getHighEntropyValues(['model', 'platformVersion']).catch(() => undefined) : undefined
-  if (!found.ios && !found.android) found.name = t('request.browser_on', { browser: browserName(navigator.userAgent), os: found.os })
   if (told?.model) found.name = told.model
   if (told?.platformVersion) found.os = `Android ${told.platformVersion.replace(/(\.0)+$/, '')}`
   return { ...found, installed: installed() }

@@ -1,7 +1,7 @@
 // Asks the server what waits for this phone: at once when the app is opened, seen again or back on the net, then every few seconds
 // while it is visible. Push is only a hint; this is how a request is found without it.
 import { Offline, Problem, setClock } from './api'
-import { pending, type Open } from './device'
+import { asksPerson, pending, type Open } from './device'
 import { choose, pref } from './prefs'
 import { holdsTo, moveSoon } from './serverkeys'
 import { answers, changeAccount, type Account } from './store'
@@ -123,8 +123,7 @@ export class Watch {
       await setClock(account, got.server_time)
       if (got.server_key && !holdsTo(account, got.server_key)) await moveSoon(account)
       if (account.state === 'removed') await this.mark(account, 'active')
-      // The activation is answered by the pairing itself, never shown.
-      return got.items.filter((i) => i.act !== 'device.activate').map((i) => ({ ...i, account }))
+      return got.items.filter(asksPerson).map((i) => ({ ...i, account }))
     } catch (e) {
       if (e instanceof Problem && e.code === 'unauthorized') {
         await this.mark(account, 'removed')

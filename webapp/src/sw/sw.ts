@@ -49,9 +49,10 @@ async function heard(push: Push): Promise<void> {
   for (const n of await self.registration.getNotifications({ tag: push.cid })) n.close()
 }
 
-/** recountUnseen leaves the number on the icon to the page where one is open. */
+/** recountUnseen leaves the number on the icon to the page where one is seen; a hidden one may be frozen. */
 async function recountUnseen(): Promise<void> {
-  if ((await self.clients.matchAll({ type: 'window', includeUncontrolled: true })).length === 0) await recount()
+  const windows = await self.clients.matchAll({ type: 'window', includeUncontrolled: true })
+  if (!windows.some((w) => w.visibilityState === 'visible')) await recount()
 }
 
 function show(n: Notice): Promise<void> {

@@ -60,6 +60,16 @@ describe('what the person was told', () => {
     expect(words(notice('token.expiring', { hint: '9f2c', days: 7, until: '2031-05-03T12:02:00Z' }))).toMatch(/^The SCIM token …9f2c expires on \d+ May 2031, \d\d:02\. /)
   })
 
+  it('says the date of today too, because the sentence says "on"', () => {
+    expect(words(notice('token.expiring', { hint: '9f2c', days: 0, until: new Date().toISOString() }))).toMatch(/ expires on \d+ \w+ \d{4}, \d\d:\d\d\. /)
+  })
+
+  it('leaves out a warning of what has come', () => {
+    const until = (seconds: number) => ({ hint: '9f2c', until: new Date(at + seconds * 1000).toISOString() })
+    const all = [notice('token.expiring', until(1)), notice('token.expiring', until(0), 1), notice('token.overlap_ending', { client: 'Entra', ...until(-60) })]
+    expect(newest(all, at).map((n) => n.id)).toEqual(['token.expiring0'])
+  })
+
   it('leaves out what is old and what this app has no words for, the newest first', () => {
     const all = [notice('device.removed', { device: 'Old' }, 8), notice('device.added', { device: 'Pixel' }, 1), notice('weather.changed', {}), notice('recovery.codes_made', {})]
     expect(newest(all, at).map((n) => n.id)).toEqual(['recovery.codes_made0', 'device.added1'])
