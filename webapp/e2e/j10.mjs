@@ -180,7 +180,7 @@ export async function j10(world, person, colleague, idp) {
     })
     await name.fill('{name.familyName}, {name.givenName}')
     await desk.button('Preview').click()
-    await page.getByText(/people would change\.$/).waitFor()
+    await page.getByText(/^[1-9]\d* of [1-9]\d* people would change\.$/).waitFor()
     await desk.look('S10 preview')
     await desk.button('Undo').click()
     same(await desk.button('Save').count(), 0, 'Save without a preview')

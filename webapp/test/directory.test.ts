@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { asCurl, attributeName, kindOf, pieces, shown } from '../src/console/directory/log/diff'
 import { active, change, localMinute, query, readSearch, scans } from '../src/console/directory/log/filters'
 import { bars, dealtWith, entraMinutes, inScope, lastDay, share, shownMinutes } from '../src/console/directory/health/estimate'
-import { saveOver } from '../src/console/directory/rules/decide'
+import { saveOver } from '../src/console/conflict/save-over'
 import { changedFields, differing, lines, metFields, metSettings, moved, ownSources, ruleDifferences, ruleOf, sameRules, sourcesOf, typedOf } from '../src/console/directory/rules/order'
 import { ApiError } from '../src/shared/api'
 import { standing, toAnnounce } from '../src/console/directory/log/live'
@@ -279,10 +279,19 @@ describe('rules', () => {
     const log: string[] = []
     const now = [...held] as number[]
     const done = await saveOver<number, number>({
-      base: 1, read: async () => ({ met: now[0] ?? 0 }), same: (a, b) => a === b, wanted: (one) => one === 9,
+      base: 1, read: async () => now[0] ?? 0, same: (a, b) => a === b, wanted: (one) => one === 9,
       meet: (one, taken) => void log.push(`meet ${one}${taken ? ' taken' : ''}`), decide: async (one) => { log.push(`ask ${one}`); return choice },
-      save: async (was) => { log.push(`save ${was}`); now.shift(); return now[0] ? { met: now[0] } : { done: 9 } },
+      metBy: (error) => (typeof error === 'number' ? error : null),
+      save: async (was, refused) => { log.push(`save ${was}`); now.shift(); return now[0] ? refused(now[0]) : { done: 9 } },
     })
     expect([log, done]).toEqual([said, want])
+  })
+
+  it('are not saved again and again where what was met is what they began with', async () => {
+    const saved = saveOver<number, number>({
+      base: 1, read: async () => 1, same: (a, b) => a === b, wanted: () => false, meet: () => undefined, decide: async () => 'mine', metBy: () => 1,
+      save: async (_, refused) => refused(new Error('of a field that this page does not know')),
+    })
+    await expect(saved).rejects.toThrow('does not know')
   })
 })

@@ -54,7 +54,9 @@ export function hasCode(error: unknown, ...codes: string[]): boolean {
 
 const coded = [400, 403, 404, 409, 412, 413, 503]
 
+const explained: Readonly<Record<number, string>> = { 401: 'DS-1001', 429: 'DS-1002', 500: 'DS-1005' }
+
 /** The code of a failure by its status, as the provisioning log has it. */
 export function failureCode({ status }: ApiError): string {
-  return `DS-${1000 + (coded.includes(status) ? status : 0)}`
+  return explained[status] ?? `DS-${1000 + (coded.includes(status) ? status : 0)}`
 }

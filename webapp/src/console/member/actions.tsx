@@ -5,10 +5,9 @@ import type { Person } from '../../shared/types'
 import { api } from '../api'
 import { useT } from '../i18n'
 import { useOfferOwnership } from '../ownership/Transfer'
-import { ActiveDialog, LinkDialog, RoleDialog } from '../pages/person-late'
+import { usePersonDialog } from '../pages/person-late'
 import { keyOf, mayConfigure, useSession } from '../session'
 import { useAnnounce } from '../ui/announce'
-import { useDialogs } from '../ui/dialogs'
 
 export interface PersonAction { name: string; run: () => void; reason?: string; danger?: true }
 
@@ -26,7 +25,7 @@ export function useIdpName(): string {
  */
 export function usePersonActions(person: Person, idp: string, refresh: () => Promise<void>, inList = false): PersonAction[] {
   const { t } = useT()
-  const dialogs = useDialogs()
+  const open = usePersonDialog()
   const announce = useAnnounce()
   const session = useSession()
   const owner = person.role === 'owner'
@@ -38,13 +37,13 @@ export function usePersonActions(person: Person, idp: string, refresh: () => Pro
     : person.id === session.person.id ? t('console.error.own_account')
     : owner ? t('console.members.owner_only') : undefined
   async function change(dialog: 'role' | 'active') {
-    const changed = await dialogs.open<boolean>((close) => (dialog === 'role' ? <RoleDialog person={person} close={close} /> : <ActiveDialog person={person} idp={idp} close={close} />))
+    const changed = await open<boolean>(({ RoleDialog, ActiveDialog }, close) => (dialog === 'role' ? <RoleDialog person={person} close={close} /> : <ActiveDialog person={person} idp={idp} close={close} />))
     if (changed === null) return
     if (changed) announce(t('console.members.saved', { name: person.name }))
     await refresh()
   }
   async function link() {
-    await dialogs.open<never>((close) => <LinkDialog person={person} close={() => close(null)} />)
+    await open<never>(({ LinkDialog }, close) => <LinkDialog person={person} close={() => close(null)} />)
     await refresh()
   }
   return [

@@ -15,13 +15,12 @@ import { OpenTransfer } from '../ownership/Transfer'
 import { keyOf, mayConfigure, mayManagePeople, useSession } from '../session'
 import { useTitle } from '../shell/title'
 import { Button, ButtonLink } from '../ui/button'
-import { useDialogs } from '../ui/dialogs'
 import { Icon } from '../ui/icons'
 import { Menu, MenuItem } from '../ui/menu'
 import { Badge, Card, Empty, LoadError, PageHead, Skeleton, Time } from '../ui/parts'
 import { Cell, Row, Table } from '../ui/table'
 import { changeMembers, choosable, filtered, readMembers, type MembersSearch } from './members-search'
-import { AddPersonDialog, LinkDialog } from './person-late'
+import { usePersonDialog } from './person-late'
 import type { MadeLink } from './person-dialogs'
 
 const BulkBar = lazy(() => import('./members-bulk'))
@@ -223,13 +222,13 @@ function PersonRow({ person, idp, manage, configure, box }: { person: Member; id
 
 function AddPerson() {
   const { t } = useT()
-  const dialogs = useDialogs()
+  const open = usePersonDialog()
   const refresh = useRefresh()
   async function add() {
-    const made = await dialogs.open<MadeLink>((close) => <AddPersonDialog close={close} />)
+    const made = await open<MadeLink>(({ AddPersonDialog }, close) => <AddPersonDialog close={close} />)
     if (!made) return
     await refresh()
-    await dialogs.open<never>((close) => <LinkDialog made={made} added close={() => close(null)} />)
+    await open<never>(({ LinkDialog }, close) => <LinkDialog made={made} added close={() => close(null)} />)
   }
   return <Button look="primary" onClick={() => void add()}>{t('console.members.add')}</Button>
 }

@@ -1,10 +1,13 @@
 // The tab "Security": what the workspace demands of confirmations. Each change is confirmed on the phone, which shows what will hold.
 
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { lazy, Suspense, useRef, useState, type FormEvent, type ReactNode } from 'react'
+import { useRef, useState, type FormEvent, type ReactNode } from 'react'
 import type { Policy, PolicyRules } from '../../shared/types'
 import { api } from '../api'
+import { useDecide } from '../conflict/decide'
+import type { Difference } from '../conflict/EditConflict'
 import { metRules } from '../conflict/met'
+import { saveOver } from '../conflict/save-over'
 import { useConfirm, type Outcome } from '../confirm/run'
 import { useT, type Key, type T } from '../i18n'
 import { usePairing } from '../pairing/open'
@@ -12,14 +15,11 @@ import { keyOf, useSession } from '../session'
 import { lifetimes } from '../token/life'
 import { useAnnounce } from '../ui/announce'
 import { Button } from '../ui/button'
-import { useDialogs } from '../ui/dialogs'
 import { SelectField } from '../ui/field'
 import { Notice } from '../ui/notice'
 import { Card, LoadError, Rich, Skeleton, Time } from '../ui/parts'
 import { SessionLimitsCard } from './SessionLimits'
 import { changed, minutes, modes, rulesOf, switches, type Switch } from './policy'
-
-const EditConflict = lazy(() => import('../conflict/EditConflict'))
 
 export function SecurityTab() {
   const { t } = useT()
@@ -60,6 +60,9 @@ function Fixed() {
   )
 }
 
+/** What became of a call: it met other rules, which somebody else had made, or it is done. */
+type Became = { met: PolicyRules } | { done: null }
+
 /** Confirms, makes the one call, and tells how it went; offers pairing where there is no phone. */
 function useConfirmed() {
   const session = useSession()
@@ -67,54 +70,35 @@ function useConfirmed() {
   const confirm = useConfirm()
   const pairing = usePairing()
   const announce = useAnnounce()
-  /** Resolves with the rules that it met, where somebody else had changed them. */
-  return async (action: string, params: PolicyRules | undefined, after: Key, done: string, consume: (id: string) => Promise<Policy>): Promise<PolicyRules | null> => {
-    const outcome: Outcome<PolicyRules | null> | null = await confirm({ action, ...(params && { params }) }, after, async ({ id }) => {
-      try {
-        await consume(id)
-        return null
-      } catch (error) {
-        const met = metRules(error)
-        if (!met) throw error
-        return met
-      }
-    })
+  /** Resolves with what became of the call; null where there was none. */
+  return async (action: string, params: PolicyRules | undefined, after: Key, done: string, consume: (id: string) => Promise<Became>): Promise<Became | null> => {
+    const outcome: Outcome<Became> | null = await confirm({ action, ...(params && { params }) }, after, ({ id }) => consume(id))
     if (outcome?.kind === 'no_device') {
       void pairing()
       return null
     }
-    const met = outcome?.value ?? null
-    if (outcome && !met) announce(done)
+    if (outcome && 'done' in outcome.value) announce(done)
     await queries.invalidateQueries({ queryKey: keyOf(session, 'policy') })
-    return met
+    return outcome?.value ?? null
   }
 }
 
-/** Puts two versions side by side where they differ. */
-function useDecide() {
-  const { t } = useT()
-  const dialogs = useDialogs()
-  return (mine: PolicyRules, theirs: PolicyRules) => {
-    const of = (rules: PolicyRules): [string, string | boolean][] => [
-      [t('console.policy.mode'), modeOf(t, rules)],
-      [t('console.policy.pending'), pendingOf(t, rules)],
-      [t('console.policy.lifetime'), lifetimeOf(t, rules)],
-      ...switches.map((name): [string, boolean] => [t(ruleKeys[name].name), rules[name]]),
-    ]
-    const other = of(theirs)
-    const rows = of(mine).map(([name, value], i) => ({ name, mine: value, theirs: other[i]?.[1] ?? '' })).filter((row) => row.mine !== row.theirs)
-    return dialogs.open<'mine' | 'theirs'>((close) => (
-      <Suspense fallback={null}>
-        <EditConflict what={t('console.policy.title')} rows={rows} mine={() => close('mine')} theirs={() => close('theirs')} leave={() => close(null)} />
-      </Suspense>
-    ))
-  }
+/** Two versions side by side where they differ. */
+function differences(t: T, mine: PolicyRules, theirs: PolicyRules): Difference[] {
+  const of = (rules: PolicyRules): [string, string | boolean][] => [
+    [t('console.policy.mode'), modeOf(t, rules)],
+    [t('console.policy.pending'), pendingOf(t, rules)],
+    [t('console.policy.lifetime'), lifetimeOf(t, rules)],
+    ...switches.map((name): [string, boolean] => [t(ruleKeys[name].name), rules[name]]),
+  ]
+  const other = of(theirs)
+  return of(mine).map(([name, value], i) => ({ name, mine: value, theirs: other[i]?.[1] ?? '' })).filter((row) => row.mine !== row.theirs)
 }
 
 function Frozen({ policy }: { policy: Policy }) {
   const { t } = useT()
   const run = useConfirmed()
-  const lift = () => void run('policy.unfreeze', undefined, 'console.policy.after_unfreeze', t('console.policy.unfrozen'), api.unfreeze)
+  const lift = () => void run('policy.unfreeze', undefined, 'console.policy.after_unfreeze', t('console.policy.unfrozen'), (id) => api.unfreeze(id).then(() => ({ done: null })))
   return (
     <Notice tone="bad">
       <p className="font-medium">{t('console.policy.frozen')}</p>
@@ -142,23 +126,23 @@ function Rules({ policy }: { policy: Policy }) {
   const saving = useRef(false)
   const different = changed(base, rules)
   const change = (part: Partial<PolicyRules>) => setRules((before) => ({ ...before, ...part }))
-  async function save() {
-    let was = base
-    let met: PolicyRules | null = await api.policy().then(rulesOf, () => was)
-    while (met) {
-      const now = met
+  const save = () => saveOver<PolicyRules, null>({
+    base, same: (a, b) => changed(a, b).length === 0, wanted: (now) => changed(now, rules).length === 0, read: () => api.policy().then(rulesOf), metBy: metRules,
+    meet: (now, taken) => {
       queries.setQueryData<Policy>(keyOf(session, 'policy'), (old) => old && { ...old, ...now })
-      if (changed(was, met).length > 0) {
-        const choice = changed(met, rules).length > 0 ? await decide(rules, met) : 'theirs' // both may have wanted the same
-        if (!choice) return
-        was = met
-        setBase(was)
-        if (choice === 'theirs') return setRules(was)
+      if (taken) setRules(now)
+      else setBase(now)
+    },
+    decide: (theirs) => decide(t('console.policy.title'), differences(t, rules, theirs)),
+    save: (was, refused) => run('policy.change', rules, 'console.policy.after_change', t('console.policy.changed'), async (id) => {
+      try {
+        await api.changePolicy(rules, was, id)
+        return { done: null }
+      } catch (error) {
+        return refused(error)
       }
-      const from = was
-      met = await run('policy.change', rules, 'console.policy.after_change', t('console.policy.changed'), (id) => api.changePolicy(rules, from, id))
-    }
-  }
+    }),
+  })
   function submit(event: FormEvent) {
     event.preventDefault()
     if (different.length === 0 || saving.current) return

@@ -1,17 +1,19 @@
 // "Sessions" in the tab Security: how long people stay signed in. A change is confirmed on the phone.
 
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { lazy, Suspense, useRef, useState, type FormEvent } from 'react'
+import { useRef, useState, type FormEvent } from 'react'
 import type { Limits, SessionLimits } from '../../shared/types'
 import { api } from '../api'
+import { useDecide } from '../conflict/decide'
+import type { Difference } from '../conflict/EditConflict'
 import { metLimits } from '../conflict/met'
+import { saveOver } from '../conflict/save-over'
 import { useConfirm } from '../confirm/run'
 import { useT, type Key, type T } from '../i18n'
 import { usePairing } from '../pairing/open'
 import { keyOf, useSession } from '../session'
 import { useAnnounce } from '../ui/announce'
 import { Button } from '../ui/button'
-import { useDialogs } from '../ui/dialogs'
 import { SelectField } from '../ui/field'
 import { Card, LoadError, Skeleton } from '../ui/parts'
 import { lengths, unitOf } from './session-lengths'
@@ -39,8 +41,6 @@ export function SessionLimitsCard() {
   )
 }
 
-const EditConflict = lazy(() => import('../conflict/EditConflict'))
-
 const limitsOf = ({ idle_seconds, life_seconds }: Limits): Limits => ({ idle_seconds, life_seconds })
 
 const same = (a: Limits, b: Limits) => a.idle_seconds === b.idle_seconds && a.life_seconds === b.life_seconds
@@ -56,10 +56,7 @@ function Form({ limits }: { limits: SessionLimits }) {
   }
   const { idle_seconds: idle, life_seconds: life } = wanted
   const different = !same(base, wanted)
-  const save = useSave(base, wanted, (now) => {
-    setBase(now)
-    setWanted(now)
-  })
+  const save = useSave(base, wanted, (now, taken) => (taken ? setWanted(now) : setBase(now)))
   const saving = useRef(false)
   function submit(event: FormEvent) {
     event.preventDefault()
@@ -88,8 +85,8 @@ function Form({ limits }: { limits: SessionLimits }) {
   )
 }
 
-/** Confirms and saves. Where the limits were changed meanwhile it asks which version holds; `keep` takes the other one over. */
-function useSave(base: Limits, wanted: Limits, keep: (now: Limits) => void): () => Promise<void> {
+/** Confirms and saves. Where the limits were changed meanwhile it asks which version holds; `meet` is told of it, and whether it is taken over. */
+function useSave(base: Limits, wanted: Limits, meet: (now: Limits, taken: boolean) => void): () => Promise<null> {
   const { t } = useT()
   const session = useSession()
   const queries = useQueryClient()
@@ -98,55 +95,36 @@ function useSave(base: Limits, wanted: Limits, keep: (now: Limits) => void): () 
   const announce = useAnnounce()
   const decide = useDecide()
   const key = keyOf(session, 'session-limits')
-  const write = async (was: Limits): Promise<Limits | null> => {
-    const outcome = await confirm<Limits | null>({ action: 'session.limits', params: wanted }, 'console.limits.after', async ({ id }) => {
-      try {
-        await api.changeSessionLimits({ ...wanted, was, confirmation_id: id })
-        return null
-      } catch (error) {
-        const met = metLimits(error)
-        if (!met) throw error
-        return met
-      }
-    })
-    if (outcome?.kind === 'no_device') {
-      void pairing()
-      return null
-    }
-    const met = outcome?.value ?? null
-    if (outcome && !met) announce(t('console.limits.changed'))
-    await queries.invalidateQueries({ queryKey: key })
-    return met
-  }
-  return async () => {
-    let was = base
-    let met: Limits | null = await api.sessionLimits().then(limitsOf, () => was)
-    while (met) {
-      const now = met
+  return () => saveOver<Limits, null>({
+    base, same, wanted: (now) => same(now, wanted), read: () => api.sessionLimits().then(limitsOf), metBy: metLimits,
+    meet: (now, taken) => {
       queries.setQueryData<SessionLimits>(key, (old) => old && { ...old, ...now })
-      if (!same(was, now)) {
-        const choice = same(now, wanted) ? 'theirs' : await decide(wanted, now)
-        if (!choice) return
-        was = now
-        if (choice === 'theirs') return keep(now)
+      meet(now, taken)
+    },
+    decide: (theirs) => decide(t('console.limits.title'), differences(t, wanted, theirs)),
+    save: async (was, refused) => {
+      const outcome = await confirm<{ met: Limits } | { done: null }>({ action: 'session.limits', params: wanted }, 'console.limits.after', async ({ id }) => {
+        try {
+          await api.changeSessionLimits({ ...wanted, was, confirmation_id: id })
+          return { done: null }
+        } catch (error) {
+          return refused(error)
+        }
+      })
+      if (outcome?.kind === 'no_device') {
+        void pairing()
+        return null
       }
-      met = await write(was)
-    }
-  }
+      if (outcome && 'done' in outcome.value) announce(t('console.limits.changed'))
+      await queries.invalidateQueries({ queryKey: key })
+      return outcome?.value ?? null
+    },
+  })
 }
 
-/** Puts two versions side by side where they differ. */
-function useDecide() {
-  const { t } = useT()
-  const dialogs = useDialogs()
-  return (mine: Limits, theirs: Limits) => {
-    const rows = fields.filter(({ of }) => mine[of] !== theirs[of]).map(({ of, name }) => ({ name: t(name), mine: lengthOf(t, mine[of]), theirs: lengthOf(t, theirs[of]) }))
-    return dialogs.open<'mine' | 'theirs'>((close) => (
-      <Suspense fallback={null}>
-        <EditConflict what={t('console.limits.title')} rows={rows} mine={() => close('mine')} theirs={() => close('theirs')} leave={() => close(null)} />
-      </Suspense>
-    ))
-  }
+/** Two versions side by side where they differ. */
+function differences(t: T, mine: Limits, theirs: Limits): Difference[] {
+  return fields.filter(({ of }) => mine[of] !== theirs[of]).map(({ of, name }) => ({ name: t(name), mine: lengthOf(t, mine[of]), theirs: lengthOf(t, theirs[of]) }))
 }
 
 const fields: readonly { of: keyof Limits; name: Key }[] = [{ of: 'idle_seconds', name: 'console.limits.idle' }, { of: 'life_seconds', name: 'console.limits.life' }]

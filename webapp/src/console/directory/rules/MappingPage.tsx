@@ -3,6 +3,8 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useId, useState } from 'react'
 import { ApiError } from '../../../shared/api'
+import { useDecide } from '../../conflict/decide'
+import { saveOver } from '../../conflict/save-over'
 import { useConfirm } from '../../confirm/run'
 import { errorText } from '../../errors'
 import { useT, type Key, type T } from '../../i18n'
@@ -17,7 +19,7 @@ import { Cell, Row, Table } from '../../ui/table'
 import { directoryApi } from '../api'
 import { DirectoryPage, Said } from '../frame'
 import type { Mapping, MappingField, MappingPreview } from '../types'
-import { saveOver, useDecide } from './decide'
+import { useFocusKept } from './focus'
 import { changedFields, differing, lines, metFields, ownSources, sourcesOf, typedOf } from './order'
 
 const words: Record<string, Key> = {
@@ -73,18 +75,17 @@ function Fields({ mapping }: { mapping: Mapping }) {
   const sources = ownSources(base, typed)
   const decide = useDecide()
   const preview = useMutation({ mutationFn: () => directoryApi.previewMapping(sources) })
+  const again = useFocusKept(preview.data !== undefined)
   const confirm = useConfirm()
   const pair = usePairing()
   type Saved = { done: Mapping } | { met: MappingField[] }
   // People sign in by their address: where it comes from is confirmed on the phone.
-  async function saveFrom(was: MappingField[]): Promise<Saved | null> {
+  async function saveFrom(was: MappingField[], refused: (error: unknown) => { met: MappingField[] }): Promise<Saved | null> {
     const send = async (id?: string): Promise<Saved> => {
       try {
         return { done: await directoryApi.saveMapping(sources, sourcesOf(was), id) }
       } catch (error) {
-        const met = metFields(error, was)
-        if (!met) throw error
-        return { met }
+        return refused(error)
       }
     }
     if (!changedFields(was, typed).includes('email')) return send()
@@ -94,7 +95,7 @@ function Fields({ mapping }: { mapping: Mapping }) {
   }
   const save = useMutation({
     mutationFn: () => saveOver<MappingField[], Mapping>({
-      base, read: () => directoryApi.mapping().then(({ fields: met }) => ({ met })), same: (a, b) => differing(a, b).length === 0, wanted: (fields) => changedFields(fields, typed).length === 0,
+      base, read: () => directoryApi.mapping().then(({ fields }) => fields), same: (a, b) => differing(a, b).length === 0, wanted: (fields) => changedFields(fields, typed).length === 0,
       meet: (fields, taken) => {
         queries.setQueryData(keyOf(session, 'mapping'), { fields })
         if (taken) setTyped(typedOf(fields))
@@ -107,7 +108,7 @@ function Fields({ mapping }: { mapping: Mapping }) {
           name: fieldName(t, field), mine: lines(typed[field] ?? '').join('\n') || (theirs.find((one) => one.field === field)?.default ?? []).join('\n'), theirs: (held[field] ?? []).join('\n'),
         })))
       },
-      save: saveFrom,
+      metBy: metFields, save: saveFrom,
     }),
     onSuccess: (saved) => {
       if (!saved) return
@@ -135,7 +136,7 @@ function Fields({ mapping }: { mapping: Mapping }) {
       {error && !bad && <Notice tone="bad" alert>{errorText(t, language, error)}</Notice>}
       {preview.data && <Preview preview={preview.data} />}
       <div className="flex flex-wrap items-center gap-3">
-        <Button look={preview.data ? 'secondary' : 'primary'} busy={preview.isPending} aria-disabled={changed.length === 0} onClick={() => { if (changed.length > 0) preview.mutate() }}>{t('console.map.preview')}</Button>
+        <Button ref={again} look={preview.data ? 'secondary' : 'primary'} busy={preview.isPending} aria-disabled={changed.length === 0} onClick={() => { if (changed.length > 0) preview.mutate() }}>{t('console.map.preview')}</Button>
         {manage && preview.data && <Button look="primary" busy={save.isPending} onClick={() => save.mutate()}>{t('common.save')}</Button>}
         {changed.length > 0 && <Button look="quiet" onClick={() => { setTyped(typedOf(base)); preview.reset(); save.reset() }}>{t('console.map.undo')}</Button>}
         <p className="text-sm text-muted">{changed.length === 0 ? t('console.map.unchanged') : preview.data ? '' : t('console.map.preview_first')}</p>

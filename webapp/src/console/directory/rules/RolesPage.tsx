@@ -3,6 +3,8 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useId, useRef, useState } from 'react'
+import { useDecide } from '../../conflict/decide'
+import { saveOver } from '../../conflict/save-over'
 import { errorText, roleKey } from '../../errors'
 import { useT } from '../../i18n'
 import { keyOf, mayManagePeople, useSession } from '../../session'
@@ -16,7 +18,7 @@ import { directoryApi } from '../api'
 import { DirectoryPage } from '../frame'
 import { More, Part } from '../parts'
 import type { GivenRole, RoleMapping, RolePreview, RoleRule, RoleSettings } from '../types'
-import { saveOver, useDecide } from './decide'
+import { useFocusKept } from './focus'
 import { metSettings, moved, ruleDifferences, ruleOf, sameSettings } from './order'
 
 const given: readonly GivenRole[] = ['super_admin', 'admin', 'user', 'guest']
@@ -53,22 +55,22 @@ function Mapped({ mapping }: { mapping: RoleMapping }) {
   const changed = !sameSettings(base, mine)
   const decide = useDecideRoles()
   const preview = useMutation({ mutationFn: () => directoryApi.previewRoles(rules) })
+  const again = useFocusKept(preview.data !== undefined)
   const save = useMutation({
     mutationFn: () => saveOver<RoleSettings, RoleMapping>({
-      base, read: () => directoryApi.roles().then((met) => ({ met })), same: sameSettings, wanted: (now) => sameSettings(now, mine), decide: (theirs) => decide(mine, theirs),
+      base, read: directoryApi.roles, same: sameSettings, wanted: (now) => sameSettings(now, mine), decide: (theirs) => decide(mine, theirs),
       meet: (now, taken) => {
         queries.setQueryData(keyOf(session, 'roles'), now)
         if (taken) setMine(now)
         else setBase(now)
         preview.reset()
       },
-      save: async (was) => {
+      metBy: metSettings,
+      save: async (was, refused) => {
         try {
           return { done: await directoryApi.saveRoles(mine, { rules: was.rules, offer_roles: was.offer_roles, keep_on_return: was.keep_on_return }) }
         } catch (error) {
-          const met = metSettings(error)
-          if (!met) throw error
-          return { met }
+          return refused(error)
         }
       },
     }),
@@ -98,7 +100,7 @@ function Mapped({ mapping }: { mapping: RoleMapping }) {
           {error && <Notice tone="bad" alert>{errorText(t, language, error)}</Notice>}
           {preview.data && <Preview preview={preview.data} />}
           <div className="flex flex-wrap items-center gap-3">
-            <Button look={preview.data ? 'secondary' : 'primary'} busy={preview.isPending} aria-disabled={!changed} onClick={() => { if (changed) preview.mutate() }}>{t('console.map.preview')}</Button>
+            <Button ref={again} look={preview.data ? 'secondary' : 'primary'} busy={preview.isPending} aria-disabled={!changed} onClick={() => { if (changed) preview.mutate() }}>{t('console.map.preview')}</Button>
             {manage && preview.data && <Button look="primary" busy={save.isPending} onClick={() => save.mutate()}>{t('common.save')}</Button>}
             {changed && <Button look="quiet" onClick={() => { edit(base.rules); setMine(base) }}>{t('console.map.undo')}</Button>}
             <p className="text-sm text-muted">{changed ? (preview.data ? '' : t('console.map.preview_first')) : t('console.map.unchanged')}</p>
