@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -63,6 +64,13 @@ func (s *story) browse(t *testing.T, journeys string) {
 		t.Error(err)
 	}
 	s.checkSecrets(t)
+	if t.Failed() {
+		for line := range strings.Lines(s.log.String()) {
+			if strings.Contains(line, `"level":"ERROR"`) {
+				t.Logf("the service: %s", line)
+			}
+		}
+	}
 	if kept := os.Getenv("COUNTERSIGN_E2E_LOG"); kept != "" {
 		if err := os.WriteFile(kept, []byte(s.log.String()), 0o600); err != nil {
 			t.Error(err)
