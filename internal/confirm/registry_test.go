@@ -66,7 +66,7 @@ func TestTheRegistry(t *testing.T) {
 					t.Errorf("collected %v, %v", got.Info.ID, err)
 				}
 			}},
-		confirm.RegenerateToken: {roles: []directory.Role{owner, super, admin}, mode: confirm.Code, shows: "Regenerate the SCIM API authentication token. The old one works 2 hours more. Reason: audit",
+		confirm.RegenerateToken: {roles: []directory.Role{owner, super, admin}, mode: confirm.Code, shows: "Regenerate the SCIM API authentication token. The old one works 2 hours more. Reason: “audit”",
 			ask: func(*apitest.World, actor.Actor, *apitest.Phone, actor.Actor) confirm.Ask {
 				return confirm.Ask{Params: []byte(`{"reason":"audit","overlap_seconds":7200}`)}
 			},

@@ -271,7 +271,10 @@ func showRegenerate(tx database.Tx, by actor.Actor, resource string, raw []byte)
 		says += ". …" + before.Hint + ", replaced before, stops at once"
 	}
 	if reason := device.Plain(p.Reason); reason != "" {
-		says += ". Reason: " + reason
+		if reason != device.Whole(p.Reason) {
+			reason += "…"
+		}
+		says += ". Reason: “" + reason + "”" // somebody's own words, which may read like these
 	}
 	return says, nil
 }

@@ -26,6 +26,8 @@ type gatheredMail struct {
 	Kind      string    `json:"kind"`
 	From      time.Time `json:"from"`
 	Until     time.Time `json:"until"`
+	Second    string    `json:"second"` // the notice that began it: one before it, handed on in the same moment, has its own mail
+	SecondAt  time.Time `json:"second_at"`
 }
 
 // gather counts a notice and says whether it has a mail of its own. The second one of an hour begins the mail that tells of it and of those that
@@ -35,8 +37,12 @@ func (s *Service) gather(tx database.Tx, n notice.Outgoing, now time.Time) (alon
 	if err != nil || count != 2 {
 		return count == 1, err
 	}
-	until := now.Add(left)
-	body, err := json.Marshal(gatheredMail{n.Workspace, n.Person, n.Kind, now, until})
+	counted, err := tx.Now() // the hour is over no sooner than this says: who comes after it has a mail of their own again
+	if err != nil {
+		return false, err
+	}
+	until := counted.Add(left)
+	body, err := json.Marshal(gatheredMail{n.Workspace, n.Person, n.Kind, now, until, n.ID, n.CreatedAt})
 	if err != nil {
 		return false, err
 	}
@@ -48,7 +54,7 @@ func (s *Service) sendGathered(ctx context.Context, t outbox.Task) error {
 	if err := json.Unmarshal(t.Payload, &g); err != nil {
 		return err
 	}
-	all, err := notice.HandedOn(s.DB.Read(ctx), g.Workspace, g.Person, g.Kind, g.From, g.Until)
+	all, err := notice.HandedOn(s.DB.Read(ctx), g.Workspace, g.Person, g.Kind, notice.Span{From: g.From, Until: g.Until, First: g.Second, FirstAt: g.SecondAt})
 	if err != nil || len(all) == 0 {
 		return err // those whom they were about were forgotten since
 	}

@@ -143,10 +143,18 @@ func HandOn(tx database.Tx, most int, now time.Time) ([]Outgoing, error) {
 	return out, tx.Model(&row{}).Where("id IN ?", ids).Updates(map[string]any{"handed_on_at": now}).Error
 }
 
-// HandedOn are the notices of a kind that a person was handed from a time on, until before another, the oldest first.
-func HandedOn(db *gorm.DB, workspace, person, kind string, from, until time.Time) ([]Notice, error) {
+// Span is when notices were handed on: from a time on, of which First (written at FirstAt) and those after it count, until before another.
+type Span struct {
+	From, Until time.Time
+	First       string
+	FirstAt     time.Time
+}
+
+// HandedOn are the notices of a kind that a person was handed in a span of time, the oldest first.
+func HandedOn(db *gorm.DB, workspace, person, kind string, in Span) ([]Notice, error) {
 	var rows []row
-	err := db.Where("workspace_id = ? AND person_id = ? AND kind = ? AND handed_on_at >= ? AND handed_on_at < ?", workspace, person, kind, from, until).
+	err := db.Where("workspace_id = ? AND person_id = ? AND kind = ? AND handed_on_at >= ? AND handed_on_at < ?", workspace, person, kind, in.From, in.Until).
+		Where("handed_on_at > ? OR created_at > ? OR created_at = ? AND id >= ?", in.From, in.FirstAt, in.FirstAt, in.First).
 		Order("created_at, id").Find(&rows).Error
 	out := make([]Notice, len(rows))
 	for i, r := range rows {

@@ -5,7 +5,7 @@ import en from '../i18n/en-companion.json'
 
 // In braces one of these keys (of "says", or whole ones), in brackets what may be absent. "words" and the placeholders of people, phones, workspaces
 // and attributes hold free text; the forms are such that only one reading of it is possible, or none is taken.
-const because = '[. {reason}: {reason_security|reason_compliance|reason_audit|reason_idp|words}]'
+const because = '[. {reason}: {open_quote}{reason_security|reason_compliance|reason_audit|reason_idp|words}{close_quote}]'
 const rules = ['once', 'two', 'network', 'freeze', 'passkey', 'days'].map((rule) => `[, {policy_${rule}}]`).join('')
 const held = '{held_people|held_members|held_roles}'
 const forms: Record<string, string[]> = {

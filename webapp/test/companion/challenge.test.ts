@@ -38,7 +38,7 @@ describe('checkChallenge', () => {
     expect(text(c.bytes)).toContain('"kid":"k1"')
   })
   it('lets the sentence that is signed be read to its end, and nothing else be long', async () => {
-    const action = 'Regenerate the SCIM API authentication token. The old one works 24 hours more. Reason: Token expiration compliance'
+    const action = 'Regenerate the SCIM API authentication token. The old one works 24 hours more. Reason: “Token expiration compliance”'
     const c = await checkChallenge(account, 'cnf_1', envelope({ ctx: { ...fields.ctx, action, browser: 'x'.repeat(100) } }), fields.iat)
     expect(c.ctx.action).toBe(action)
     expect(c.ctx.browser).toHaveLength(64)
