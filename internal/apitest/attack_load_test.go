@@ -250,10 +250,18 @@ func TestA22_WaitingCostsLittleAndNobodyStopsTheOthers(t *testing.T) {
 			t.Errorf("of %d polls the first is answered after %v: %d %s", polls, time.Since(began), r.Status, r.Body)
 		}
 		d.ana.Do("POST", "/v1/confirmations/"+id+"/cancel", map[string]string{})
+		early := 1
 		for range polls - 1 {
-			if r := <-replies; r.Status != http.StatusOK {
+			r := <-replies
+			if r.Status != http.StatusOK {
 				t.Errorf("a poll: %d %s", r.Status, r.Body)
 			}
+			if r.Text("state") == "pending" {
+				early++
+			}
+		}
+		if early > polls-20 {
+			t.Errorf("of %d polls %d have not waited for the news", polls, early)
 		}
 	})
 }
