@@ -68,15 +68,15 @@ func (r Row) Named() []time.Time {
 	}
 	var out []time.Time
 	for _, text := range moments.FindAllString(r.Sentence, -1) {
-		if t, err := time.Parse(moment, text); err == nil {
+		if t, err := time.Parse(Moment, text); err == nil {
 			out = append(out, t)
 		}
 	}
 	return out
 }
 
-// How the sentence of a refused token names a time.
-const moment = "2 January 2006 at 15:04 UTC"
+// Moment is how the sentence of a refused token names a time, in UTC; Named finds it there again.
+const Moment = "2 January 2006 at 15:04 UTC"
 
 var moments = regexp.MustCompile(`\b\d{1,2} [A-Z][a-z]+ \d{4} at \d\d:\d\d UTC`)
 

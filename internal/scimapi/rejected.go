@@ -97,20 +97,17 @@ func fate(t workspace.Token, now time.Time) string {
 	case t.Live(now):
 		return ""
 	case t.State == workspace.Revoked && t.RevokedAt != nil:
-		return "was revoked on " + t.RevokedAt.UTC().Format(moment)
+		return "was revoked on " + t.RevokedAt.UTC().Format(provisioning.Moment)
 	case t.State == workspace.Replaced && t.Over() != nil:
-		return "was replaced by another one, and has not been valid since " + t.Over().UTC().Format(moment)
+		return "was replaced by another one, and has not been valid since " + t.Over().UTC().Format(provisioning.Moment)
 	case t.ExpiresAt != nil:
-		return "expired on " + t.ExpiresAt.UTC().Format(moment)
+		return "expired on " + t.ExpiresAt.UTC().Format(provisioning.Moment)
 	}
 	return ""
 }
 
-// The forms in which a story names a day, and the moment at which a token ended.
-const (
-	day    = "2 January 2006"
-	moment = "2 January 2006 at 15:04 UTC"
-)
+// day is how a story names a day; the moment at which a token ended is named as the log finds it again.
+const day = "2 January 2006"
 
 // story says what a refused token is, for somebody who has to find out where it comes from.
 func story(t workspace.Token, now time.Time) string {
@@ -119,13 +116,13 @@ func story(t workspace.Token, now time.Time) string {
 	case t.Live(now):
 		return "the right token " + name + ", but not as the header needs it: the word Bearer, one blank and the token, without quotes."
 	case t.State == workspace.Revoked && t.RevokedAt != nil && t.EndedBy != "":
-		return "the token " + name + " that " + t.EndedBy + " revoked on " + t.RevokedAt.UTC().Format(moment) + "."
+		return "the token " + name + " that " + t.EndedBy + " revoked on " + t.RevokedAt.UTC().Format(provisioning.Moment) + "."
 	case t.State == workspace.Revoked && t.RevokedAt != nil:
-		return "the token " + name + " that was revoked on " + t.RevokedAt.UTC().Format(moment) + "."
+		return "the token " + name + " that was revoked on " + t.RevokedAt.UTC().Format(provisioning.Moment) + "."
 	case t.State == workspace.Replaced && t.Over() != nil:
-		return "the token " + name + " that was replaced" + since(t.ReplacedAt) + ". It has not been valid since " + t.Over().UTC().Format(moment) + "."
+		return "the token " + name + " that was replaced" + since(t.ReplacedAt) + ". It has not been valid since " + t.Over().UTC().Format(provisioning.Moment) + "."
 	case t.ExpiresAt != nil:
-		return "a token " + name + " that expired on " + t.ExpiresAt.UTC().Format(moment) + "."
+		return "a token " + name + " that expired on " + t.ExpiresAt.UTC().Format(provisioning.Moment) + "."
 	}
 	return "a token " + name + " that is not valid any more."
 }
